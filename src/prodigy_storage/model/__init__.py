@@ -1,0 +1,1 @@
+"""The pure domain: values and their rules, without any input or output."""
