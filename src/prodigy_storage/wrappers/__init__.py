@@ -1,0 +1,1 @@
+"""Storages around a storage: each adds one behaviour and is a `Storage` itself."""

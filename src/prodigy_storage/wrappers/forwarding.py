@@ -1,0 +1,85 @@
+"""The base of all wrappers: hands every call on unchanged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import cast
+
+from prodigy_storage.errors import Unsupported
+from prodigy_storage.ports.names import Scope
+from prodigy_storage.ports.presence import Presence, Token
+from prodigy_storage.ports.storage import (
+    Batch,
+    Capability,
+    Chunk,
+    Cursor,
+    Document,
+    Kind,
+    Page,
+    Position,
+    Query,
+    Receipt,
+    Storage,
+    Stream,
+)
+
+
+class Forwarding:
+    """A `Storage` (and a `Presence`, if the inner one declares it) that does what the inner one does.
+
+    Args:
+        storage: The inner storage; closing the wrapper closes it.
+    """
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        """What the inner storage declares."""
+        return self._storage.capabilities
+
+    def commit(self, batch: Batch) -> Receipt:
+        """See `Storage.commit`."""
+        return self._storage.commit(batch)
+
+    def fetch(self, scope: Scope, kind: Kind, ids: Iterable[str], *, fresh: bool = False) -> dict[str, Document]:
+        """See `Storage.fetch`."""
+        return self._storage.fetch(scope, kind, ids, fresh=fresh)
+
+    def documents(self, query: Query, after: Position | None = None) -> Page:
+        """See `Storage.documents`."""
+        return self._storage.documents(query, after)
+
+    def records(self, scope: Scope, stream: Stream, after: Cursor | None = None, *, verify: bool = True) -> Chunk:
+        """See `Storage.records`."""
+        return self._storage.records(scope, stream, after, verify=verify)
+
+    def scopes(self, of: Kind | Stream) -> Sequence[Scope]:
+        """See `Storage.scopes`."""
+        return self._storage.scopes(of)
+
+    def close(self) -> None:
+        """Close the inner storage."""
+        self._storage.close()
+
+    def me(self) -> Token:
+        """See `Presence.me`.
+
+        Raises:
+            Unsupported: the inner storage does not declare `Capability.PRESENCE`.
+        """
+        return self._presence().me()
+
+    def alive(self, token: Token) -> bool | None:
+        """See `Presence.alive`.
+
+        Raises:
+            Unsupported: the inner storage does not declare `Capability.PRESENCE`.
+        """
+        return self._presence().alive(token)
+
+    def _presence(self) -> Presence:
+        if Capability.PRESENCE not in self.capabilities:
+            raise Unsupported("this storage does not say who is alive")
+        return cast("Presence", self._storage)
