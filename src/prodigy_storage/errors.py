@@ -7,7 +7,7 @@ Errors carry fields, pickle, and say whether anything happened (`outcome`).
 from __future__ import annotations
 
 import enum
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import attrs
 
@@ -43,7 +43,7 @@ class StorageError(Exception):
         return (_rebuild, (type(self), {field.name: getattr(self, field.name) for field in attrs.fields(type(self))}))
 
 
-def _rebuild(cls: type[StorageError], fields: dict[str, object]) -> StorageError:
+def _rebuild(cls: type[StorageError], fields: dict[str, Any]) -> StorageError:
     return cls(**fields)
 
 

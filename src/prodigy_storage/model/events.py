@@ -37,10 +37,6 @@ class Event:
     event_type: str = attrs.field(init=False, default="")
 
 
-def _tag(name: str) -> str:
-    return attrs.field(init=False, default=name)  # type: ignore[no-any-return]  # attrs.field is typed as Any
-
-
 # --- jobs
 
 
@@ -48,7 +44,7 @@ def _tag(name: str) -> str:
 class JobStarted(Event):
     """A job began."""
 
-    event_type: str = _tag("job_started")
+    event_type: str = attrs.field(init=False, default="job_started")
     job_id: str
     config: MapReduceConfig
     total_items: int
@@ -59,7 +55,7 @@ class JobStarted(Event):
 class JobCompleted(Event):
     """A job settled every item."""
 
-    event_type: str = _tag("job_completed")
+    event_type: str = attrs.field(init=False, default="job_completed")
     job_id: str
     duration: Duration
     success_count: int
@@ -70,7 +66,7 @@ class JobCompleted(Event):
 class JobFailed(Event):
     """A job gave up."""
 
-    event_type: str = _tag("job_failed")
+    event_type: str = attrs.field(init=False, default="job_failed")
     job_id: str
     error: str
     partial_results: int
@@ -80,7 +76,7 @@ class JobFailed(Event):
 class JobPaused(Event):
     """A job stopped in order and can be resumed."""
 
-    event_type: str = _tag("job_paused")
+    event_type: str = attrs.field(init=False, default="job_paused")
     job_id: str
     checkpoint_version: int
 
@@ -89,7 +85,7 @@ class JobPaused(Event):
 class JobResumed(Event):
     """A job goes on from a checkpoint."""
 
-    event_type: str = _tag("job_resumed")
+    event_type: str = attrs.field(init=False, default="job_resumed")
     job_id: str
     checkpoint_version: int
     pending_items: int
@@ -102,7 +98,7 @@ class JobResumed(Event):
 class AgentStarted(Event):
     """An agent took an item; `attempt` counts from 1."""
 
-    event_type: str = _tag("agent_started")
+    event_type: str = attrs.field(init=False, default="agent_started")
     job_id: str
     agent_id: str
     item_id: str
@@ -114,7 +110,7 @@ class AgentStarted(Event):
 class AgentProgress(Event):
     """An agent reached a step; `progress_pct` is 0 to 100."""
 
-    event_type: str = _tag("agent_progress")
+    event_type: str = attrs.field(init=False, default="agent_progress")
     job_id: str
     agent_id: str
     step: str
@@ -125,7 +121,7 @@ class AgentProgress(Event):
 class AgentCompleted(Event):
     """An agent finished its item."""
 
-    event_type: str = _tag("agent_completed")
+    event_type: str = attrs.field(init=False, default="agent_completed")
     job_id: str
     agent_id: str
     duration: Duration
@@ -137,7 +133,7 @@ class AgentCompleted(Event):
 class AgentFailed(Event):
     """An attempt failed; `retry_eligible` says whether another one follows."""
 
-    event_type: str = _tag("agent_failed")
+    event_type: str = attrs.field(init=False, default="agent_failed")
     job_id: str
     agent_id: str
     error: str
@@ -148,7 +144,7 @@ class AgentFailed(Event):
 class AgentRetrying(Event):
     """Attempt `attempt` will follow after `backoff_ms` milliseconds."""
 
-    event_type: str = _tag("agent_retrying")
+    event_type: str = attrs.field(init=False, default="agent_retrying")
     job_id: str
     agent_id: str
     attempt: int
@@ -162,7 +158,7 @@ class AgentRetrying(Event):
 class CheckpointCreated(Event):
     """A checkpoint is durable; `version` is its number."""
 
-    event_type: str = _tag("checkpoint_created")
+    event_type: str = attrs.field(init=False, default="checkpoint_created")
     job_id: str
     version: int
     agents_completed: int
@@ -172,7 +168,7 @@ class CheckpointCreated(Event):
 class CheckpointLoaded(Event):
     """A checkpoint was read to go on from."""
 
-    event_type: str = _tag("checkpoint_loaded")
+    event_type: str = attrs.field(init=False, default="checkpoint_loaded")
     job_id: str
     version: int
 
@@ -181,7 +177,7 @@ class CheckpointLoaded(Event):
 class CheckpointFailed(Event):
     """A checkpoint could not be written or read."""
 
-    event_type: str = _tag("checkpoint_failed")
+    event_type: str = attrs.field(init=False, default="checkpoint_failed")
     job_id: str
     error: str
 
@@ -193,7 +189,7 @@ class CheckpointFailed(Event):
 class WorktreeCreated(Event):
     """A git worktree was made for an agent."""
 
-    event_type: str = _tag("worktree_created")
+    event_type: str = attrs.field(init=False, default="worktree_created")
     job_id: str
     agent_id: str
     worktree_name: str
@@ -204,7 +200,7 @@ class WorktreeCreated(Event):
 class WorktreeMerged(Event):
     """A worktree's branch was merged."""
 
-    event_type: str = _tag("worktree_merged")
+    event_type: str = attrs.field(init=False, default="worktree_merged")
     job_id: str
     agent_id: str
     target_branch: str
@@ -214,7 +210,7 @@ class WorktreeMerged(Event):
 class WorktreeCleaned(Event):
     """A worktree was removed."""
 
-    event_type: str = _tag("worktree_cleaned")
+    event_type: str = attrs.field(init=False, default="worktree_cleaned")
     job_id: str
     agent_id: str
     worktree_name: str
@@ -227,7 +223,7 @@ class WorktreeCleaned(Event):
 class QueueDepthChanged(Event):
     """How many items wait, run and are done."""
 
-    event_type: str = _tag("queue_depth_changed")
+    event_type: str = attrs.field(init=False, default="queue_depth_changed")
     job_id: str
     pending: int
     active: int
@@ -238,7 +234,7 @@ class QueueDepthChanged(Event):
 class MemoryPressure(Event):
     """Memory runs short; megabytes."""
 
-    event_type: str = _tag("memory_pressure")
+    event_type: str = attrs.field(init=False, default="memory_pressure")
     job_id: str
     used_mb: int
     limit_mb: int
@@ -251,7 +247,7 @@ class MemoryPressure(Event):
 class DLQItemAdded(Event):
     """An item became a dead letter, or failed again as one."""
 
-    event_type: str = _tag("d_l_q_item_added")
+    event_type: str = attrs.field(init=False, default="d_l_q_item_added")
     job_id: str
     item_id: str
     error_signature: str
@@ -262,7 +258,7 @@ class DLQItemAdded(Event):
 class DLQItemRemoved(Event):
     """A dead letter was removed."""
 
-    event_type: str = _tag("d_l_q_item_removed")
+    event_type: str = attrs.field(init=False, default="d_l_q_item_removed")
     job_id: str
     item_id: str
 
@@ -271,7 +267,7 @@ class DLQItemRemoved(Event):
 class DLQItemsReprocessed(Event):
     """Dead letters were run again."""
 
-    event_type: str = _tag("d_l_q_items_reprocessed")
+    event_type: str = attrs.field(init=False, default="d_l_q_items_reprocessed")
     job_id: str
     count: int
 
@@ -280,7 +276,7 @@ class DLQItemsReprocessed(Event):
 class DLQItemsEvicted(Event):
     """Dead letters were moved out by a capacity policy."""
 
-    event_type: str = _tag("d_l_q_items_evicted")
+    event_type: str = attrs.field(init=False, default="d_l_q_items_evicted")
     job_id: str
     count: int
 
@@ -289,7 +285,7 @@ class DLQItemsEvicted(Event):
 class DLQAnalysisGenerated(Event):
     """Dead letters were analysed."""
 
-    event_type: str = _tag("d_l_q_analysis_generated")
+    event_type: str = attrs.field(init=False, default="d_l_q_analysis_generated")
     job_id: str
     patterns: int
 
@@ -301,7 +297,7 @@ class DLQAnalysisGenerated(Event):
 class ClaudeToolInvoked(Event):
     """An agent used a tool."""
 
-    event_type: str = _tag("claude_tool_invoked")
+    event_type: str = attrs.field(init=False, default="claude_tool_invoked")
     agent_id: str
     tool_name: str
     tool_id: str
@@ -313,7 +309,7 @@ class ClaudeToolInvoked(Event):
 class ClaudeTokenUsage(Event):
     """Tokens that an agent used."""
 
-    event_type: str = _tag("claude_token_usage")
+    event_type: str = attrs.field(init=False, default="claude_token_usage")
     agent_id: str
     input_tokens: int
     output_tokens: int
@@ -324,7 +320,7 @@ class ClaudeTokenUsage(Event):
 class ClaudeSessionStarted(Event):
     """An agent's own session began."""
 
-    event_type: str = _tag("claude_session_started")
+    event_type: str = attrs.field(init=False, default="claude_session_started")
     agent_id: str
     session_id: str
     model: str
@@ -335,7 +331,7 @@ class ClaudeSessionStarted(Event):
 class ClaudeMessage(Event):
     """An agent said something."""
 
-    event_type: str = _tag("claude_message")
+    event_type: str = attrs.field(init=False, default="claude_message")
     agent_id: str
     content: str
     message_type: str

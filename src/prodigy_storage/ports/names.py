@@ -40,7 +40,7 @@ def check_scope(scope: Scope) -> Scope:
     Raises:
         InvalidName: it is not.
     """
-    if not isinstance(scope, tuple) or len(scope) > 2:
+    if type(scope) is not tuple or len(scope) > 2:
         raise InvalidName(f"a scope is a tuple of at most two names (repo, job), not {scope!r}")
     for name in scope:
         check_name(name)

@@ -228,11 +228,12 @@ class Document:
 
 @attrs.frozen
 class Damage:
-    """Something that cannot be read, and where. The rest stays readable."""
+    """Something that cannot be read, and where. The rest stays readable. `id` names a damaged document."""
 
     place: str
     offset: int | None
     reason: str
+    id: str = ""
 
 
 @attrs.frozen(order=True)

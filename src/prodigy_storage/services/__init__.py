@@ -1,0 +1,1 @@
+"""One module for each aggregate; each operation is: fetch, decide (pure), commit."""

@@ -1,0 +1,98 @@
+"""Every kind of document of the library: its name, its tags, and how they are derived from a body."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import msgspec
+
+from prodigy_storage.codecs.checkpoints import header
+from prodigy_storage.codecs.trees import damaged, verify
+from prodigy_storage.codecs.values import micros, parse_time
+from prodigy_storage.ports.storage import Index, Kind
+
+S = TypeVar("S", bound=msgspec.Struct)
+
+
+class _MapReduce(msgspec.Struct):
+    job_id: str
+
+
+class _Session(msgspec.Struct):
+    id: str
+    status: str
+    session_type: str
+    started_at: str
+    repo: str | None = None
+    mapreduce_data: _MapReduce | None = None
+
+
+class _DeadLetter(msgspec.Struct):
+    item_id: str
+    last_attempt: str
+    error_signature: str
+    reprocess_eligible: bool
+
+
+class _Mapping(msgspec.Struct):
+    session_id: str
+    job_id: str
+    created_at: str
+
+
+class _Lease(msgspec.Struct):
+    epoch: int
+    acquired_at: int
+    owner: dict[str, Any] | None = None
+
+
+def _session(found: _Session) -> Index:
+    job = found.mapreduce_data.job_id if found.mapreduce_data else ""
+    tags = {"status": found.status, "type": found.session_type, "repo": found.repo or "", "job": job}
+    return Index(micros(parse_time(found.started_at)), tags)
+
+
+def _dead_letter(found: _DeadLetter) -> Index:
+    tags = {"eligible": "yes" if found.reprocess_eligible else "no", "signature": found.error_signature}
+    return Index(micros(parse_time(found.last_attempt)), tags)
+
+
+def _mapping(found: _Mapping) -> Index:
+    return Index(micros(parse_time(found.created_at)), {"session": found.session_id, "job": found.job_id})
+
+
+def _lease(found: _Lease) -> Index:
+    return Index(found.acquired_at, {"held": "yes" if found.owner else "no"})
+
+
+def _checkpoint(body: bytes) -> Index:
+    found = header(body)
+    return Index(micros(parse_time(found.created_at)), {"phase": found.phase.value})
+
+
+def _index(cls: type[S], derive: Callable[[S], Index]) -> Callable[[bytes], Index]:
+    decoder = msgspec.json.Decoder(cls)
+
+    def index(body: bytes) -> Index:
+        try:
+            return derive(decoder.decode(verify(body)))
+        except msgspec.DecodeError as error:
+            raise damaged("", None, str(error)) from error
+
+    return index
+
+
+def _unindexed(_: bytes) -> Index:
+    return Index(0)
+
+
+SESSION = Kind("session", _index(_Session, _session), ("status", "type", "repo", "job"))
+DEAD_LETTER = Kind("dead_letter", _index(_DeadLetter, _dead_letter), ("eligible", "signature"))
+MAPPING = Kind("mapping", _index(_Mapping, _mapping), ("session", "job"))
+CHECKPOINT = Kind("checkpoint", _checkpoint, ("phase",))
+JOB_STATE = Kind("job_state", _unindexed)
+LEASE = Kind("lease", _index(_Lease, _lease), ("held",))
+HEARTBEAT = Kind("heartbeat", _unindexed)
+RESUME_LOCK = Kind("resume_lock", _unindexed)
+QUARANTINE = Kind("quarantine", _unindexed)

@@ -1,0 +1,66 @@
+"""Values from outside as JSON, and times as text and as microseconds."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+
+from prodigy_storage.errors import Corrupt, InvalidValue
+from prodigy_storage.model.values import Json
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+def encode_value(value: object, what: str) -> bytes:
+    """Compact JSON of a value that came from outside.
+
+    Raises:
+        InvalidValue: `value` is no JSON: another type, not finite, a lone surrogate, a circle. Names `what`.
+    """
+    try:
+        return _ENCODER.encode(value).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidValue(f"{what} is no JSON: {error}") from error
+
+
+def decode_value(data: bytes) -> Json:
+    """The value that `encode_value` encoded."""
+    value: Json = json.loads(data)
+    return value
+
+
+def micros(moment: datetime) -> int:
+    """Microseconds since 1970-01-01 UTC; whole, also where floats would round."""
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def moment(at: int) -> datetime:
+    """The inverse of `micros`."""
+    return _EPOCH + timedelta(microseconds=at)
+
+
+def time_text(when: datetime) -> str:
+    """RFC 3339 in UTC with six digits, so that text sorts like time."""
+    return f"{when.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%f}Z"
+
+
+@lru_cache(maxsize=1024)
+def parse_time(text: str) -> datetime:
+    """An RFC 3339 time with any number of fraction digits; digits after the sixth are cut.
+
+    Raises:
+        Corrupt: it is no time, or has no offset.
+    """
+    head, dot, tail = text.strip().partition(".")
+    digits = len(tail) - len(tail.lstrip("0123456789"))
+    fraction = f".{tail[:digits][:6]:0<6}{tail[digits:]}" if dot else ""
+    try:
+        when = datetime.fromisoformat((head + fraction).replace(" UTC", "Z"))
+    except ValueError as error:
+        raise Corrupt(f"{text!r} is no RFC 3339 time", reason="no RFC 3339 time") from error
+    if when.tzinfo is None:
+        raise Corrupt(f"the time {text!r} has no offset from UTC", reason="a time without offset")
+    return when.astimezone(UTC)

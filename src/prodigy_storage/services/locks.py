@@ -1,0 +1,186 @@
+"""The standard locks, written over the storage port alone, so that every backend has them.
+
+A lease is a document that changes only with its holder; its version is the guard, so fencing is one more
+precondition of a batch. Renewing writes another document, so it never fences its own holder. `Presence` says who
+lives; without it only the expiry of the heartbeat counts. Times are those of this process's clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import attrs
+
+from prodigy_storage.codecs.collection import walk
+from prodigy_storage.codecs.kinds import HEARTBEAT, LEASE, RESUME_LOCK
+from prodigy_storage.codecs.leases import (
+    decode_heartbeat,
+    decode_lease,
+    decode_resume_lock,
+    encode_heartbeat,
+    encode_lease,
+    encode_resume_lock,
+)
+from prodigy_storage.codecs.values import micros, moment, time_text
+from prodigy_storage.errors import Conflict, Corrupt, Fenced, Locked
+from prodigy_storage.ports.locks import Grant, Lease
+from prodigy_storage.ports.names import Scope
+from prodigy_storage.ports.presence import Presence, Token
+from prodigy_storage.ports.runtime import Runtime
+from prodigy_storage.ports.storage import (
+    Batch,
+    Check,
+    Delete,
+    Document,
+    Durability,
+    Expect,
+    Put,
+    Query,
+    Storage,
+    Version,
+)
+
+_SECOND = 1_000_000
+
+
+class Locks:
+    """`store.locks`; implements `ports.locks.Locks`.
+
+    Args:
+        storage: Where the leases are.
+        runtime: Clock, ids and the identity of this process.
+        presence: Who tells whether a holder lives; None if nobody can.
+    """
+
+    def __init__(self, storage: Storage, runtime: Runtime, presence: Presence | None = None) -> None:
+        self._storage = storage
+        self._runtime = runtime
+        self._presence = presence
+        self._ttls: dict[tuple[Scope, str], float] = {}
+
+    def acquire(
+        self, scope: Scope, name: str, *, purpose: str = "", ttl: float = 60.0, force: bool = False, above: int = 0
+    ) -> Grant:
+        """Take the lock at once or raise `Locked`; see the port."""
+        document = self._storage.fetch(scope, LEASE, [name], fresh=True).get(name)
+        known = decode_lease(document) if document else None
+        holder = self._holder(scope, name, known)
+        if holder is not None and not force:
+            raise _locked(holder)
+        now = micros(self._runtime.clock.now())
+        lease = Lease(scope, name, max(above + 1, now, known.epoch + 1 if known else 0), self._me(), purpose, now)
+        try:
+            version = self._take(lease, document, ttl)
+        except Conflict as error:
+            faster = self.inspect(scope, name)
+            raise _locked(faster or lease) from error
+        self._ttls[scope, name] = ttl
+        return Grant(scope, name, lease.epoch, Check(LEASE, name, version))
+
+    def _me(self) -> Token:
+        return self._presence.me() if self._presence else self._runtime.background.identity()
+
+    def _take(self, lease: Lease, seen: Document | None, ttl: float) -> Version:
+        owner = self._me()
+        expires = lease.acquired_at + round(ttl * _SECOND)
+        body = encode_lease(lease, self._runtime.ids.new())
+        receipt = self._storage.commit(
+            Batch(
+                lease.scope,
+                (
+                    Put(LEASE, lease.name, body, seen.version if seen else Expect.ABSENT),
+                    Put(HEARTBEAT, lease.name, encode_heartbeat(lease.epoch, expires)),
+                    Put(RESUME_LOCK, lease.name, encode_resume_lock(lease.name, owner, lease.acquired_at)),
+                ),
+            )
+        )
+        return receipt.versions[LEASE.name, lease.name]
+
+    def _holder(self, scope: Scope, name: str, known: Lease | None) -> Lease | None:
+        """Whoever holds the lock and lives, or may live."""
+        if known is None or known.owner is None:
+            return self._foreign(scope, name)
+        alive = self._presence.alive(known.owner) if self._presence else None
+        if alive is None:
+            alive = self._beats(known)
+        return attrs.evolve(known, alive=True) if alive else None
+
+    def _beats(self, lease: Lease) -> bool:
+        found = self._storage.fetch(lease.scope, HEARTBEAT, [lease.name], fresh=True).get(lease.name)
+        if found is None:
+            return False
+        epoch, expires_at = decode_heartbeat(found)
+        return epoch == lease.epoch and expires_at > micros(self._runtime.clock.now())
+
+    def _foreign(self, scope: Scope, name: str) -> Lease | None:
+        """A resume lock that no lease explains: another program made it."""
+        found = self._storage.fetch(scope, RESUME_LOCK, [name], fresh=True).get(name)
+        if found is None:
+            return None
+        try:
+            lease = decode_resume_lock(found, scope)
+        except Corrupt as error:
+            raise Locked(
+                f"{name} may be held: its lock cannot be read ({error.reason})",
+                hint=f"If nothing runs it any more, take it over with --force; the lock is {found.place or name}.",
+                name=name,
+            ) from error
+        assert lease.owner is not None  # a resume lock always names one
+        alive = self._presence.alive(lease.owner) if self._presence else None
+        return None if alive is False else lease
+
+    def renew(self, grant: Grant) -> None:
+        """Say that the holder lives; see the port."""
+        ttl = self._ttls.get((grant.scope, grant.name), 60.0)
+        expires = micros(self._runtime.clock.now()) + round(ttl * _SECOND)
+        beat = Put(HEARTBEAT, grant.name, encode_heartbeat(grant.epoch, expires))
+        try:
+            self._storage.commit(Batch(grant.scope, (grant.guard, beat), Durability.OS))
+        except Conflict as error:
+            raise Fenced(f"{grant.name} was taken over; epoch {grant.epoch} is over", kind=LEASE.name) from error
+
+    def release(self, grant: Grant) -> None:
+        """Give the lock back; does nothing when it is no longer ours."""
+        found = self._storage.fetch(grant.scope, LEASE, [grant.name], fresh=True).get(grant.name)
+        if found is None or found.version != grant.guard.expect:
+            return
+        free = attrs.evolve(decode_lease(found), owner=None)
+        put = Put(LEASE, grant.name, encode_lease(free, self._runtime.ids.new()), found.version)
+        try:
+            self._storage.commit(
+                Batch(grant.scope, (put, Delete(HEARTBEAT, grant.name), Delete(RESUME_LOCK, grant.name)))
+            )
+        except Conflict:
+            return
+        self._ttls.pop((grant.scope, grant.name), None)
+
+    def inspect(self, scope: Scope, name: str) -> Lease | None:
+        """The lock as it is now; None if it was never taken."""
+        found = self._storage.fetch(scope, LEASE, [name], fresh=True).get(name)
+        return self._judged(decode_lease(found)) if found else None
+
+    def list(self) -> Sequence[Lease]:
+        """Every lock that is held now, dead holders included."""
+        pages = walk(self._storage, Query(LEASE, tags={"held": "yes"}))
+        return [self._judged(decode_lease(document)) for page in pages for document in page.documents]
+
+    def _judged(self, lease: Lease) -> Lease:
+        if lease.owner is None or self._presence is None:
+            return lease
+        return attrs.evolve(lease, alive=self._presence.alive(lease.owner))
+
+
+def _locked(lease: Lease) -> Locked:
+    owner = lease.owner or Token("", 0, "")
+    since = time_text(moment(lease.acquired_at))
+    what = lease.purpose or lease.name
+    return Locked(
+        f"{what} is being run by pid {owner.pid} on {owner.host} since {since} (epoch {lease.epoch})",
+        hint="Wait for it, or take it over with --force, which fences the holder.",
+        name=lease.name,
+        holder=owner.writer or what,
+        pid=owner.pid,
+        host=owner.host,
+        since=since,
+        epoch=lease.epoch,
+    )
