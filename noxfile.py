@@ -10,7 +10,7 @@ import nox
 
 ROOT = Path(__file__).parent
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
-SOURCES = ["src", "tests", "docs", "noxfile.py"]
+SOURCES = ["src", "tests", "docs", "conftest.py", "noxfile.py"]
 
 nox.needs_version = ">=2024.10.9"
 nox.options.default_venv_backend = "venv"

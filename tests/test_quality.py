@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-SOURCES = ["src", "tests", "docs", "noxfile.py"]
+SOURCES = ["src", "tests", "docs", "conftest.py", "noxfile.py"]
 
 
 def run(*command, cwd=ROOT):
