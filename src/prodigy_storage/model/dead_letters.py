@@ -22,16 +22,23 @@ class ErrorType:
     exit_code: int | None = None
 
 
-ERROR_TYPES = (
-    "Timeout",
-    "CommandFailed",
-    "CommitValidationFailed",
-    "WorktreeError",
-    "MergeConflict",
-    "ValidationFailed",
-    "ResourceExhausted",
-    "Unknown",
+_EXIT_CODE = re.compile(r"(?:exit code|exit status|exited with code|status code)[ :=]*(-?\d+)", re.IGNORECASE)
+_TELLING = (
+    ("Timeout", re.compile(r"time ?out|timed out", re.IGNORECASE)),
+    ("CommitValidationFailed", re.compile(r"commit (?:required|validation)", re.IGNORECASE)),
+    ("MergeConflict", re.compile(r"merge conflict", re.IGNORECASE)),
+    ("WorktreeError", re.compile(r"worktree", re.IGNORECASE)),
+    ("ResourceExhausted", re.compile(r"MemoryError|out of memory|no space left|resource", re.IGNORECASE)),
+    ("ValidationFailed", re.compile(r"validation", re.IGNORECASE)),
 )
+
+
+def error_type_of(message: str) -> ErrorType:
+    """The kind of failure that an error message tells of; `Unknown` if it tells of none."""
+    code = _EXIT_CODE.search(message)
+    if code:
+        return ErrorType("CommandFailed", int(code.group(1)))
+    return ErrorType(next((name for name, pattern in _TELLING if pattern.search(message)), "Unknown"))
 
 
 @attrs.frozen(kw_only=True)

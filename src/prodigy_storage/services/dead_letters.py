@@ -10,7 +10,7 @@ from prodigy_storage.codecs.kinds import DEAD_LETTER
 from prodigy_storage.errors import Ambiguous, NotFound
 from prodigy_storage.model.dead_letters import DeadLetter, DeadLetterStats, summarise
 from prodigy_storage.ports.names import Scope, check_name
-from prodigy_storage.ports.storage import Operation, Storage
+from prodigy_storage.ports.storage import Durability, Operation, Storage
 
 
 class DeadLetters:
@@ -19,13 +19,22 @@ class DeadLetters:
     def __init__(self, storage: Storage) -> None:
         self._letters = Collection(storage, DEAD_LETTER, DEAD_LETTERS)
 
-    def add(self, repo: str, job: str, letter: DeadLetter, *, guard: Sequence[Operation] = ()) -> DeadLetter:
+    def add(
+        self,
+        repo: str,
+        job: str,
+        letter: DeadLetter,
+        *,
+        guard: Sequence[Operation] = (),
+        durability: Durability = Durability.FULL,
+    ) -> DeadLetter:
         """Keep a dead letter; failures of one that is already there accumulate, and repeats add nothing.
 
         Args:
             repo, job: Where it belongs.
             letter: The failed item with its history.
             guard: Operations that must hold, or happen, with it.
+            durability: What a return means.
 
         Returns:
             The letter as it is stored now.
@@ -38,7 +47,7 @@ class DeadLetters:
         def merge(known: DeadLetter | None) -> DeadLetter:
             return known.merged(letter) if known else letter
 
-        stored = self._letters.change((repo, job), letter.item_id, merge, guard=guard)
+        stored = self._letters.change((repo, job), letter.item_id, merge, guard=guard, durability=durability)
         assert stored is not None  # merge never removes
         return stored
 

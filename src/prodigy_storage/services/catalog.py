@@ -1,0 +1,28 @@
+"""Which projects a store has data of."""
+
+from __future__ import annotations
+
+import attrs
+
+from prodigy_storage.codecs.kinds import CHECKPOINT, DEAD_LETTER, MAPPING
+from prodigy_storage.codecs.progress import PROGRESS
+from prodigy_storage.codecs.streams import EVENTS
+from prodigy_storage.ports.storage import Storage
+
+
+@attrs.frozen(kw_only=True)
+class Repo:
+    """A project with the jobs that have events, dead letters or checkpoints."""
+
+    name: str
+    jobs: tuple[str, ...]
+
+
+def repos(storage: Storage) -> list[Repo]:
+    """Every project with data, sorted by name."""
+    jobs: dict[str, set[str]] = {}
+    for of in (EVENTS, PROGRESS, DEAD_LETTER, CHECKPOINT, MAPPING):
+        for scope in storage.scopes(of):
+            if scope:
+                jobs.setdefault(scope[0], set()).update(scope[1:])
+    return [Repo(name=name, jobs=tuple(sorted(jobs[name]))) for name in sorted(jobs)]

@@ -1,0 +1,85 @@
+"""Whether the store really works: written, synced, read back, locked."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+
+import attrs
+
+from prodigy_storage.codecs.kinds import PROBE
+from prodigy_storage.codecs.trees import dump
+from prodigy_storage.errors import Corrupt, Locked, StorageError
+from prodigy_storage.ports.locks import Locks
+from prodigy_storage.ports.runtime import Runtime
+from prodigy_storage.ports.storage import Batch, Delete, Expect, Put, Storage
+
+
+@attrs.frozen(kw_only=True)
+class Trial:
+    """One thing that was tried.
+
+    Args:
+        name: What: `write`, `read`, `lock`, `remove`.
+        milliseconds: How long it took.
+        problem: What went wrong; None if it worked.
+    """
+
+    name: str
+    milliseconds: float
+    problem: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Health:
+    """What was tried, in order."""
+
+    trials: tuple[Trial, ...]
+    capabilities: tuple[str, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether everything worked."""
+        return all(trial.problem is None for trial in self.trials)
+
+
+def examine(storage: Storage, locks: Locks, runtime: Runtime) -> Health:
+    """Write and sync a document, read it back, hold a lock against a second taker; remove what was written."""
+    name = runtime.ids.new()
+    body = dump({"probe": name})
+
+    def write() -> None:
+        storage.commit(Batch((), (Put(PROBE, name, body, Expect.ABSENT),)))
+
+    def read() -> None:
+        if storage.fetch((), PROBE, [name], fresh=True)[name].body != body:
+            raise Corrupt("what was read back differs from what was written")
+
+    def lock() -> None:
+        _exclusive(locks)
+
+    def remove() -> None:
+        storage.commit(Batch((), (Delete(PROBE, name),)))
+
+    trials = tuple(_tried(runtime, step) for step in (write, read, lock, remove))
+    return Health(trials=trials, capabilities=tuple(sorted(capability.value for capability in storage.capabilities)))
+
+
+def _exclusive(locks: Locks) -> None:
+    with contextlib.suppress(Locked):  # another examination under way proves it as well
+        grant = locks.acquire((), "health", purpose="health")
+        try:
+            locks.acquire((), "health")
+            raise Corrupt("a lock was given to two holders")
+        finally:
+            locks.release(grant)
+
+
+def _tried(runtime: Runtime, step: Callable[[], None]) -> Trial:
+    began = runtime.clock.monotonic()
+    problem = None
+    try:
+        step()
+    except (StorageError, KeyError) as error:
+        problem = str(error)
+    return Trial(name=step.__name__, milliseconds=(runtime.clock.monotonic() - began) * 1000, problem=problem)
