@@ -20,7 +20,7 @@ nox.options.sessions = ["lint", "typing", "imports", "tests", "lowest", "no_extr
 def install_wheel(session: nox.Session, extra: str, *more: str) -> None:
     """Build a wheel and install it, so that nothing is imported from the sources."""
     session.run_install("pip", "wheel", "-q", "--no-deps", "-w", session.create_tmp(), str(ROOT))
-    wheel = max(Path(session.create_tmp()).glob("prodigy_storage-*.whl"))
+    wheel = max(Path(session.create_tmp()).resolve().glob("prodigy_storage-*.whl"))
     session.install(f"prodigy-storage{extra} @ {wheel.as_uri()}", *more)
 
 
