@@ -68,7 +68,7 @@ def typing(session: nox.Session) -> None:
     python = str(Path(session.bin) / "python")
     session.run("mypy")
     session.run("pyright", "--pythonpath", python)
-    session.run("pyright", "--pythonpath", python, "--verifytypes", "prodigy_storage", "--ignoreexternal")
+    session.run("pyright", "--verifytypes", "prodigy_storage", "--ignoreexternal")
 
 
 @nox.session
