@@ -50,7 +50,7 @@ def property(session: nox.Session) -> None:  # noqa: A001  # the session is name
 def nightly(session: nox.Session) -> None:
     """What takes hours: the same tests with larger numbers."""
     install_wheel(session, "[dev]")
-    session.run("pytest", "-m", "nightly", *session.posargs)
+    session.run("pytest", "-m", "nightly", "--hypothesis-profile=nightly", *session.posargs)
 
 
 @nox.session
