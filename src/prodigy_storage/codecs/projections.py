@@ -1,0 +1,132 @@
+"""A few members of each record, at the speed of the decoder, for scans that need no more."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from operator import attrgetter
+from typing import Any, TypeAlias
+
+import msgspec
+
+from prodigy_storage.codecs.times import read_time
+from prodigy_storage.model.event_filter import EventFilter
+
+_ERRORS = (ValueError, RecursionError)
+_EVENT_MEMBERS = ("job_id", "agent_id")
+_OTHER_SPELLINGS = re.compile(rb"\\[u/]")
+Row: TypeAlias = Any
+"""A struct made at run time; it has the members that were asked for."""
+
+
+def _struct(*, event: Sequence[str], record: Sequence[str]) -> type[msgspec.Struct]:
+    optional = [(name, str | None, None) for name in event if name in _EVENT_MEMBERS]
+    inner = msgspec.defstruct("Event", [("event_type", str), *optional], gc=False)
+    return msgspec.defstruct("Row", [("event", inner), *((name, str) for name in record)], gc=False)
+
+
+class Tally:
+    """Counts records by one member of their events.
+
+    Args:
+        by: `event_type`, `job_id` or `agent_id`.
+        times: Whether the first and the last time are wanted too.
+    """
+
+    def __init__(self, by: str, *, times: bool) -> None:
+        record = ("timestamp",) if times else ()
+        self._rows: msgspec.json.Decoder[Any] = msgspec.json.Decoder(_struct(event=(by,), record=record))
+        self._key = attrgetter(f"event.{by}")
+        self._times = times
+        self.counts: Counter[str | None] = Counter()
+        self.first: str | None = None
+        self.last: str | None = None
+
+    def add(self, data: bytes) -> int:
+        """Count every record in these whole lines.
+
+        Returns:
+            How many there were.
+
+        Raises:
+            ValueError: a line is no record, or its times are not in the form that the library writes; nothing
+                was counted, and each line has to be looked at alone.
+        """
+        try:
+            rows = self._rows.decode_lines(data)
+        except RecursionError as error:
+            raise ValueError("nested too deeply") from error
+        if self._times and rows:
+            self._add_times(list(map(attrgetter("timestamp"), rows)))
+        self.counts.update(map(self._key, rows))
+        return len(rows)
+
+    def _add_times(self, texts: list[str]) -> None:
+        """Texts of one form sort as the times do: 27 characters, the last one a Z."""
+        joined = "".join(texts)
+        size = len(texts)
+        if len(joined) != 27 * size or joined[26::27] != "Z" * size or joined[19::27] != "." * size:
+            raise ValueError("times in another form")
+        first, last = min(texts), max(texts)
+        self.first = first if self.first is None else min(self.first, first)
+        self.last = last if self.last is None else max(self.last, last)
+
+
+class Sieve:
+    """Passes the lines that may match a filter, and those that cannot be judged: the caller looks at them again.
+
+    Args:
+        wanted: The filter. Scope and limit play no part here.
+    """
+
+    def __init__(self, wanted: EventFilter) -> None:
+        self._wanted = wanted
+        self._literal = _literal(wanted)
+        record = ("timestamp", "correlation_id")
+        self._rows: msgspec.json.Decoder[Any] = msgspec.json.Decoder(_struct(event=("agent_id",), record=record))
+
+    def lines(self, data: bytes) -> Iterator[tuple[int, bytes]]:
+        """The lines that pass, each with its position in `data`."""
+        if self._literal and self._literal not in data and not _OTHER_SPELLINGS.search(data):
+            return
+        offset = 0
+        for line in data.split(b"\n"):
+            if line and self._passes(line):
+                yield offset, line
+            offset += len(line) + 1
+
+    def _passes(self, line: bytes) -> bool:
+        if self._wanted.is_open:
+            return True
+        if self._literal and self._literal not in line and not _OTHER_SPELLINGS.search(line):
+            return False
+        try:
+            row: Row = self._rows.decode(line)
+            return self._wanted.accepts(
+                event_type=row.event.event_type,
+                agent_id=row.event.agent_id,
+                correlation_id=row.correlation_id,
+                timestamp=read_time(row.timestamp),
+            )
+        except _ERRORS:
+            return True
+
+
+def _literal(wanted: EventFilter) -> bytes | None:
+    """Bytes that every matching line has, unless it spells a character as an escape that is not needed."""
+    if wanted.agent_id is not None:
+        return _spelled(wanted.agent_id)
+    if wanted.correlation_id is not None:
+        return _spelled(wanted.correlation_id)
+    if len(wanted.types) == 1:
+        (tag,) = wanted.types
+        return None if tag.startswith("d_l_q_") else _spelled(tag)  # those have a second spelling
+    return None
+
+
+def _spelled(text: str) -> bytes | None:
+    try:
+        return msgspec.json.encode(text)
+    except UnicodeEncodeError:  # a lone surrogate, which no record has
+        return None
