@@ -121,6 +121,11 @@ def test_pyright():
     expect_clean("-m", "pyright", "--pythonpath", sys.executable)
 
 
+def test_documentation(tmp_path):
+    """The documentation builds without a warning."""
+    expect_clean("-m", "sphinx", "-q", "-W", "--keep-going", "-b", "dummy", "docs", str(tmp_path))
+
+
 def test_every_test_says_what_it_shows():
     """Each test has a docstring of one sentence that states a behaviour."""
     silent = [
