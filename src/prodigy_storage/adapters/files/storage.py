@@ -1,0 +1,204 @@
+"""The file backend: `FileStorage`, a store in a tree of plain files."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+
+from prodigy_storage.adapters.files import layout
+from prodigy_storage.adapters.files.commits import Commits
+from prodigy_storage.adapters.files.cursors import unpack
+from prodigy_storage.adapters.files.disk import Disk
+from prodigy_storage.adapters.files.documents import digest
+from prodigy_storage.adapters.files.faults import translated
+from prodigy_storage.adapters.files.home import Home
+from prodigy_storage.adapters.files.reading import Gone, Reading, judge
+from prodigy_storage.adapters.files.segments import complete
+from prodigy_storage.adapters.files.times import monotonic
+from prodigy_storage.adapters.files.upkeep import Upkeep
+from prodigy_storage.adapters.files.walking import Walks, entries
+from prodigy_storage.adapters.files.writers import boot_id, process_lives
+from prodigy_storage.errors import Rewound, Unavailable
+from prodigy_storage.ports.names import Scope, check_name, check_scope
+from prodigy_storage.ports.presence import Token
+from prodigy_storage.ports.storage import (
+    Batch,
+    Capability,
+    Chunk,
+    Cursor,
+    Document,
+    Kind,
+    Page,
+    Position,
+    Query,
+    Receipt,
+    Stream,
+)
+
+_CAPABILITIES = frozenset({Capability.DURABLE, Capability.MULTI_PROCESS, Capability.PRESENCE})
+_LISTINGS = 50
+
+
+class FileStorage:
+    """A store in files below one directory, for the processes and threads of one machine.
+
+    Opening and reading create nothing; the root and its hidden folder `.store` come with the first write.
+
+    Args:
+        root: The directory.
+        max_file_size: A segment that has reached this many bytes is sealed, and the next one begun.
+        lock_timeout: Seconds that a call waits at most for what another process keeps locked.
+        disk: Where all changes go; tests bring one that records or breaks them.
+    """
+
+    def __init__(
+        self,
+        root: str | os.PathLike[str],
+        *,
+        max_file_size: int = 100 * 2**20,
+        lock_timeout: float = 30.0,
+        disk: Disk | None = None,
+    ) -> None:
+        self._home = Home(os.path.abspath(os.fspath(root)), disk or Disk(), lock_timeout)
+        self._commits = Commits(self._home, max_file_size)
+        self._walks = Walks(self._home.tree)
+
+    @property
+    def root(self) -> str:
+        """The directory, absolute."""
+        return self._home.tree.root
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        """DURABLE, MULTI_PROCESS, PRESENCE."""
+        return _CAPABILITIES
+
+    def commit(self, batch: Batch) -> Receipt:
+        """See `Storage.commit`."""
+        return self._commits.commit(batch)
+
+    def fetch(self, scope: Scope, kind: Kind, ids: Iterable[str], *, fresh: bool = False) -> dict[str, Document]:
+        """See `Storage.fetch`; there is no cache to pass by."""
+        del fresh
+        self._home.check()
+        tree = self._home.tree
+        paths = {name: layout.document(kind.name, check_scope(scope), check_name(name)) for name in ids}
+        found = {}
+        with translated:
+            self._home.store_id()
+            overlay = self._home.settle(scope).documents
+            for name, path in paths.items():
+                body = overlay[path] if path in overlay else tree.read(path)
+                if body is not None:
+                    found[name] = Document(scope, kind.name, name, body, digest(body), tree.path(path))
+        return found
+
+    def documents(self, query: Query, after: Position | None = None) -> Page:
+        """See `Storage.documents`."""
+        self._home.check()
+        with translated:
+            self._home.store_id()
+            return self._walks.page(query, after, self._home.settle_all().documents)
+
+    def records(self, scope: Scope, stream: Stream, after: Cursor | None = None, *, verify: bool = True) -> Chunk:
+        """See `Storage.records`. A chunk has about a megabyte, or one whole append if that is larger."""
+        self._home.check()
+        folder, stem = layout.segments(stream.name, check_scope(scope))
+        with translated:
+            for _ in range(_LISTINGS):
+                with suppress(Gone):
+                    return self._read(scope, folder, stem, after, verify=verify)
+        raise Unavailable(f"{folder} changes too fast to be listed")
+
+    def _read(self, scope: Scope, folder: str, stem: str, after: Cursor | None, *, verify: bool) -> Chunk:
+        mark, store = unpack(after), self._home.store_id()
+        if mark.store != store:
+            if mark.store or mark.open or mark.low > 1:
+                raise Rewound(f"the cursor belongs to another store than {self.root}")
+            mark.store = store
+        found = complete(self._home.tree, folder, stem, mark.low)
+        dead = judge(found, mark, self._home.lives)
+        tails = self._home.settle(scope).appends
+        reading = Reading(
+            tree=self._home.tree,
+            folder=folder,
+            found=found,
+            dead=dead,
+            sizes=self._commits.sizes(),
+            tails=tails,
+            mark=mark,
+            verify=verify,
+        )
+        return reading.run()
+
+    def scopes(self, of: Kind | Stream) -> Sequence[Scope]:
+        """See `Storage.scopes`."""
+        self._home.check()
+        with translated:
+            self._home.store_id()
+            overlay = self._home.settle_all().documents
+            if isinstance(of, Stream):
+                return sorted(set(self._stream_scopes(of.name)))
+            found = entries(self._home.tree, of.name, (), overlay)
+            return sorted({scope for scope, name, _, _ in found if name is not None})
+
+    def _stream_scopes(self, stream: str) -> Iterable[Scope]:
+        tree = self._home.tree
+        for place in layout.stream_places(stream):
+            start = f"{layout.stem(stream, place)}-"
+            for scope in place.scopes(tree):
+                entries_here = (one for one in tree.entries(place.at(scope)) if one.name.startswith(start))
+                if any(".jsonl" in one.name and one.stat(follow_symlinks=False).st_size for one in entries_here):
+                    yield scope
+
+    def me(self) -> Token:
+        """See `Presence.me`. Writes the proof of life of this process."""
+        self._home.check()
+        with translated:
+            return self._home.owner().token()
+
+    def alive(self, token: Token) -> bool | None:
+        """See `Presence.alive`."""
+        self._home.check()
+        if token.host != socket.gethostname():
+            return None
+        if token.boot and token.boot != boot_id():
+            return False
+        with translated:
+            return self._home.lives(token.writer) if token.writer else process_lives(token)
+
+    def maintain(self, deadline: float | None = None) -> None:
+        """Compress sealed segments, and remove what dead writers left behind.
+
+        Args:
+            deadline: When to stop, in seconds of the monotonic clock; None: when everything is done.
+        """
+        self._home.check()
+        with translated:
+            if not self._home.tree.exists(layout.STORE):
+                return
+            Upkeep(
+                tree=self._home.tree,
+                writer=self._home.owner(),
+                lives=self._home.lives,
+                locked=self._locked,
+                late=lambda: deadline is not None and monotonic() >= deadline,
+            ).run()
+
+    def _locked(self, scope: Scope, work: Callable[[], None]) -> None:
+        lock = self._home.acquire(scope)
+        try:
+            self._home.redo(scope)
+            work()
+        finally:
+            lock.release()
+
+    def close(self) -> None:
+        """Seal the segments of this process and release its locks. May be called again."""
+        if not self._home.closed:
+            with translated:
+                self._home.stop()
+                self._commits.close()
+                self._home.close()

@@ -1,0 +1,50 @@
+"""The operations of a batch, sorted and checked before anything is touched."""
+
+from __future__ import annotations
+
+from prodigy_storage.adapters.files import layout
+from prodigy_storage.adapters.files.cursors import unpack
+from prodigy_storage.errors import Conflict, InvalidValue, StorageError
+from prodigy_storage.ports.names import Scope
+from prodigy_storage.ports.storage import Append, Batch, Check, Delete, Expect, Put, Trim, Version
+
+
+class Work:
+    """The operations of a batch, sorted."""
+
+    __slots__ = ("appends", "asked", "changes", "trims")
+
+    def __init__(self, batch: Batch) -> None:
+        self.asked: list[tuple[int, Put | Delete | Check, str]] = []
+        self.changes: list[tuple[int, Put | Delete, str]] = []
+        self.appends: list[Append] = []
+        self.trims: list[Trim] = []
+        for index, operation in enumerate(batch.operations):
+            if isinstance(operation, Append):
+                self.appends.append(operation)
+            elif isinstance(operation, Trim):
+                if not isinstance(operation.before, int):
+                    unpack(operation.before)
+                self.trims.append(operation)
+            else:
+                self._document(index, operation, batch.scope)
+
+    def _document(self, index: int, operation: Put | Delete | Check, scope: Scope) -> None:
+        path = layout.document(operation.kind.name, scope, operation.id)
+        if operation.expect is not Expect.ANY:
+            self.asked.append((index, operation, path))
+        if isinstance(operation, Put):
+            try:
+                operation.kind.index(operation.body)
+            except (StorageError, ValueError) as error:
+                message = f"{operation.kind.name} {operation.id!r}: {error}"
+                raise InvalidValue(message) from error
+        if not isinstance(operation, Check):
+            self.changes.append((index, operation, path))
+
+
+def conflict(index: int, operation: Put | Delete | Check, actual: Version | None) -> Conflict:
+    """The error for a precondition that does not hold."""
+    found = "absent" if actual is None else "another version"
+    message = f"{operation.kind.name} {operation.id!r} is not as expected: {found}"
+    return Conflict(message, operation=index, kind=operation.kind.name, id=operation.id, actual=actual)
