@@ -1,0 +1,139 @@
+"""What a store should hold, in plain dicts and lists. It shares no code with what it judges."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeAlias
+
+import attrs
+
+from prodigy_storage.ports.names import Scope
+from prodigy_storage.ports.storage import Append, Delete, Document, Expect, Kind, Operation, Put, Query, Stream, Trim
+from prodigy_storage.testing.samples import at_of_line, line, numbers_in
+
+Key: TypeAlias = tuple[str, Scope, str]
+"""Kind name, scope, id."""
+
+Place: TypeAlias = tuple[str, Scope]
+"""Stream name, scope."""
+
+
+@attrs.define(eq=False)
+class Tape:
+    """A stream: every record ever appended, the n-th with the number n, and how many of the first may be gone."""
+
+    records: list[bytes] = attrs.field(factory=list)
+    floor: int = 0
+
+    def next_records(self, ats: Iterable[int], text: str) -> bytes:
+        """The records that come next, one for each time."""
+        return b"".join(line(len(self.records) + n, at=at, text=text) for n, at in enumerate(ats))
+
+    def extend(self, data: bytes) -> None:
+        """Take what was appended."""
+        self.records += [record + b"\n" for record in data.split(b"\n")[:-1]]
+
+    def allow_trim(self, position: int) -> None:
+        """Everything before a position may go."""
+        self.floor = max(self.floor, position)
+
+    def older(self, before: int) -> int:
+        """How many records of the front are older."""
+        for number, record in enumerate(self.records):
+            if at_of_line(record) >= before:
+                return number
+        return len(self.records)
+
+    def check(self, position: int, data: bytes) -> int:
+        """Judge a chunk that was read from a position; the position behind it."""
+        found = numbers_in(data)
+        if not found:
+            assert max(position, self.floor) >= len(self.records), "records are missing at the end"
+            return len(self.records)
+        first = found[0]
+        assert first >= position, f"record {first} was seen before (the cursor stands at {position})"
+        assert first <= max(position, self.floor), f"records {position} to {first - 1} are missing"
+        assert data == b"".join(self.records[first : first + len(found)]), (
+            "the records are not those that were appended"
+        )
+        return first + len(found)
+
+
+@attrs.define(eq=False)
+class Oracle:
+    """A store in dicts and lists."""
+
+    documents: dict[Key, tuple[bytes, str]] = attrs.field(factory=dict)
+    history: dict[Key, list[tuple[bytes, str]]] = attrs.field(factory=dict)
+    tapes: dict[Place, Tape] = attrs.field(factory=dict)
+
+    def version(self, key: Key) -> str | None:
+        """The version of a document; None if it is absent."""
+        found = self.documents.get(key)
+        return found[1] if found else None
+
+    def tape(self, stream: Stream, scope: Scope) -> Tape:
+        """A stream, empty at first."""
+        return self.tapes.setdefault((stream.name, scope), Tape())
+
+    def failing(self, scope: Scope, operations: Sequence[Operation]) -> list[int]:
+        """The operations whose preconditions do not hold."""
+        return [n for n, operation in enumerate(operations) if not self._holds(scope, operation)]
+
+    def _holds(self, scope: Scope, operation: Operation) -> bool:
+        if isinstance(operation, Append | Trim) or operation.expect is Expect.ANY:
+            return True
+        wanted = None if operation.expect is Expect.ABSENT else operation.expect
+        return self.version((operation.kind.name, scope, operation.id)) == wanted
+
+    def apply(self, scope: Scope, operations: Sequence[Operation], versions: Mapping[tuple[str, str], str]) -> None:
+        """Take a batch that was committed; trims are told by `Tape.allow_trim`."""
+        puts = {(op.kind.name, op.id) for op in operations if isinstance(op, Put)}
+        assert set(versions) == puts, "the receipt does not name the documents that were put"
+        for operation in operations:
+            if isinstance(operation, Put):
+                key = (operation.kind.name, scope, operation.id)
+                self._put(key, operation.body, versions[operation.kind.name, operation.id])
+            elif isinstance(operation, Delete):
+                self.documents.pop((operation.kind.name, scope, operation.id), None)
+            elif isinstance(operation, Append):
+                self.tape(operation.stream, scope).extend(operation.data)
+
+    def _put(self, key: Key, body: bytes, version: str) -> None:
+        past = self.history.setdefault(key, [])
+        assert all(version != used for other, used in past if other != body), "a version came back for another body"
+        past.append((body, version))
+        self.documents[key] = (body, version)
+
+    def walk(self, query: Query) -> list[Key]:
+        """What a walk gives, in its order, by testing every document there is."""
+        found = []
+        for key, (body, _) in self.documents.items():
+            index = query.kind.index(body)
+            if key[0] == query.kind.name and key[1][: len(query.scope)] == query.scope:
+                tagged = all(index.tags.get(tag) == value for tag, value in query.tags.items())
+                late = query.since is None or query.since <= index.at
+                early = query.until is None or index.at < query.until
+                if tagged and late and early:
+                    found.append(((index.at, key[1], key[2]), key))
+        return [key for _, key in sorted(found)]
+
+    def check_document(self, key: Key, document: Document | None) -> None:
+        """Judge what was read under a key."""
+        expected = self.documents.get(key)
+        if document is None or expected is None:
+            assert document is None, f"{key} should be absent"
+            assert expected is None, f"{key} is missing"
+            return
+        assert (document.kind, document.scope, document.id) == key
+        assert (document.body, document.version) == expected
+
+    def check_scopes(self, of: Kind | Stream, found: Sequence[Scope]) -> None:
+        """Judge a list of scopes. One whose records may all be gone may be missing."""
+        assert list(found) == sorted(set(found)), "scopes are not sorted, or repeated"
+        if isinstance(of, Kind):
+            assert set(found) == {scope for name, scope, _ in self.documents if name == of.name}
+            return
+        tapes = {scope: tape for (name, scope), tape in self.tapes.items() if name == of.name and tape.records}
+        assert set(found) <= set(tapes), "scopes that have no records"
+        assert {scope for scope, tape in tapes.items() if tape.floor < len(tape.records)} <= set(found)
