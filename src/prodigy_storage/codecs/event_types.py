@@ -25,12 +25,22 @@ Prepare = Callable[[Event], object]
 _SCALARS = (str, int, bool, type(None))
 
 
+class _Preparations(dict[type[Event], Prepare | None]):
+    """What has to be done with an event of a class before it is encoded (None: nothing), found out on first sight."""
+
+    def __missing__(self, cls: type[Event]) -> Prepare | None:
+        return self.setdefault(cls, _preparation(cls))
+
+
 class EventTypes:
     """The event types that a store knows: the built-in ones and a user's own.
 
     Args:
         extra: Subclasses of `Event`, frozen attrs classes whose `event_type` has the tag as its default. Their
             fields may be JSON, `Duration`, aware `datetime`, tuples of these, optional ones, and attrs classes.
+
+    `preparations` has, for each class, what makes an event of it ready for the encoder; None: nothing has to be done.
+    Asking it for a class that is no event raises `InvalidValue`.
 
     Raises:
         InvalidValue: a tag is missing, or is taken.
@@ -46,7 +56,7 @@ class EventTypes:
                 )
         self._twins = {tag: twin_of(cls, tag) for tag, cls in self._classes.items()}
         self._builders = {self._twins[tag]: builder_of(cls) for tag, cls in self._classes.items()}
-        self._prepares: dict[type[Event], Prepare | None] = {}
+        self.preparations: Mapping[type[Event], Prepare | None] = _Preparations()
 
     @property
     def classes(self) -> Mapping[str, type[Event]]:
@@ -73,17 +83,6 @@ class EventTypes:
             except (msgspec.ValidationError, ValueError):
                 pass
         return UnknownEvent(tag, {name: value for name, value in members.items() if name != "event_type"})
-
-    def preparation(self, cls: type[Event]) -> Prepare | None:
-        """What has to be done with an event of this class before it is encoded; None: nothing.
-
-        Raises:
-            InvalidValue: it is no class of events.
-        """
-        try:
-            return self._prepares[cls]
-        except KeyError:
-            return self._prepares.setdefault(cls, _preparation(cls))
 
 
 def _tag(cls: type[Event]) -> str:

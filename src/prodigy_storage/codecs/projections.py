@@ -74,7 +74,9 @@ class Tally:
 
 
 class Sieve:
-    """Passes the lines that may match a filter, and those that cannot be judged: the caller looks at them again.
+    """Passes the lines that may match a filter, and those that cannot be judged: the caller looks at these again.
+
+    Lines without a text that the filter asks for are passed over unread, so damage in them is not noticed.
 
     Args:
         wanted: The filter. Scope and limit play no part here.
@@ -84,33 +86,48 @@ class Sieve:
         self._wanted = wanted
         self._literal = _literal(wanted)
         record = ("timestamp", "correlation_id")
-        self._rows: msgspec.json.Decoder[Any] = msgspec.json.Decoder(_struct(event=("agent_id",), record=record))
+        self._rows: msgspec.json.Decoder[Any] = msgspec.json.Decoder(_struct(event=_EVENT_MEMBERS, record=record))
 
     def lines(self, data: bytes) -> Iterator[tuple[int, bytes]]:
         """The lines that pass, each with its position in `data`."""
-        if self._literal and self._literal not in data and not _OTHER_SPELLINGS.search(data):
+        if not self._wanted.is_open:
+            yield from ((offset, line) for offset, line, _ in self.rows(data))
             return
         offset = 0
         for line in data.split(b"\n"):
-            if line and self._passes(line):
+            if line:
                 yield offset, line
             offset += len(line) + 1
 
-    def _passes(self, line: bytes) -> bool:
-        if self._wanted.is_open:
-            return True
-        if self._literal and self._literal not in line and not _OTHER_SPELLINGS.search(line):
-            return False
+    def rows(self, data: bytes) -> Iterator[tuple[int, bytes, Row | None]]:
+        """The lines that pass, each with its position and some members; None where they cannot be read so."""
+        literal = self._literal
+        if literal and literal not in data and not _OTHER_SPELLINGS.search(data):
+            return
+        offset = 0
+        for line in data.split(b"\n"):
+            if line and (not literal or literal in line or _OTHER_SPELLINGS.search(line)):
+                row = self._judge(line)
+                if row is not False:
+                    yield offset, line, row
+            offset += len(line) + 1
+
+    def _judge(self, line: bytes) -> Row | None:
+        """The members; False if they do not match, None if they cannot be read."""
         try:
             row: Row = self._rows.decode(line)
-            return self._wanted.accepts(
+            row.timestamp = read_time(row.timestamp)
+        except _ERRORS:
+            return None
+        return (
+            self._wanted.accepts(
                 event_type=row.event.event_type,
                 agent_id=row.event.agent_id,
                 correlation_id=row.correlation_id,
-                timestamp=read_time(row.timestamp),
+                timestamp=row.timestamp,
             )
-        except _ERRORS:
-            return True
+            and row
+        )
 
 
 def _literal(wanted: EventFilter) -> bytes | None:

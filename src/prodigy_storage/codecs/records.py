@@ -116,7 +116,7 @@ class EventCodec:
         Raises:
             InvalidValue: a value is no JSON; names the field.
         """
-        prepare = self.types.preparation(type(event))
+        prepare = self.types.preparations[type(event)]
         return event if prepare is None else prepare(event)
 
     def line(self, record: EventRecord) -> Line:
