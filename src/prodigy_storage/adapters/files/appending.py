@@ -18,7 +18,6 @@ class LiveSegment:
         self.path = path
         self.writer = writer
         self.size = 0
-        self.records = 0
         self.synced = 0
         self.poisoned = False
         self._sync = threading.Lock()
@@ -26,7 +25,7 @@ class LiveSegment:
         self._descriptor = disk.create(path)
         self._users = 1
 
-    def append(self, framed: bytes, records: int) -> int:
+    def append(self, framed: bytes) -> int:
         """Write one append with one call; returns the size up to which it has to be synced.
 
         Raises:
@@ -38,12 +37,11 @@ class LiveSegment:
         except BaseException as error:
             self._cut_back(error)
             raise
-        return self.grown(len(framed), records)
+        return self.grown(len(framed))
 
-    def grown(self, count: int, records: int) -> int:
+    def grown(self, count: int) -> int:
         """Take note of what was written; returns the new size."""
         self.size += count
-        self.records = records
         return self.size
 
     def _cut_back(self, cause: BaseException) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 
 from prodigy_storage.adapters.files import intents, layout
@@ -17,10 +17,10 @@ from prodigy_storage.adapters.files.home import Home
 from prodigy_storage.adapters.files.intents import Plan
 from prodigy_storage.adapters.files.locks import PROCESS
 from prodigy_storage.adapters.files.trimming import Trimming
-from prodigy_storage.adapters.files.work import Work, conflict
+from prodigy_storage.adapters.files.work import Work, check_bodies, conflict
 from prodigy_storage.errors import DurabilityUnknown
 from prodigy_storage.ports.names import Scope
-from prodigy_storage.ports.storage import Append, Batch, Check, Delete, Durability, Expect, Put, Receipt, Version
+from prodigy_storage.ports.storage import Append, Batch, Check, Delete, Durability, Expect, Put, Receipt, Trim, Version
 
 _APPENDERS_MAX = 256
 
@@ -63,6 +63,9 @@ class Commits:
         self._home.redo(batch.scope)
         for index, operation, path in work.asked:
             self._judge(index, operation, self._versions.current(path))
+        if work.changes:
+            check_bodies(work)
+        trims = [self._trimming(batch.scope, trim) for trim in work.trims]
         sync: _Sync | None = None
         if work.changes and durable:
             self._home.sync_intents()
@@ -72,8 +75,9 @@ class Commits:
             sync = self._append(batch.scope, work.appends[0], locked=True, durable=durable)
         elif work.changes:
             self._one(*work.changes[0], durable=durable)
-        if work.trims:
-            self._trim(batch.scope, work)
+        for trim in trims:  # more may be kept than was allowed, so a failure does not undo the rest
+            with suppress(OSError) if work.changes or work.appends else nullcontext():
+                trim()
         return sync
 
     @staticmethod
@@ -120,8 +124,7 @@ class Commits:
                 if not locked:
                     return None
                 segment = appender.renew(self._home.owner())
-            framed, records = frame(operation.data, segment.records)
-            size = segment.append(framed, records)
+            size = segment.append(frame(operation.data, segment.size))
             if durable:
                 segment.retain()
         return appender, segment, size
@@ -148,14 +151,13 @@ class Commits:
         with self._segments(scope, work) as segments:
             plan = Plan(scope=scope)
             plan.documents.update({path: one.body if isinstance(one, Put) else None for _, one, path in work.changes})
-            framed = [frame(one.data, segment.records) for one, segment in zip(work.appends, segments, strict=True)]
-            for segment, (data, _) in zip(segments, framed, strict=True):
-                plan.appends[segment.path[len(tree.root) + 1 :]] = (segment.size, data)
+            for one, segment in zip(work.appends, segments, strict=True):
+                plan.appends[segment.path[len(tree.root) + 1 :]] = (segment.size, frame(one.data, segment.size))
             intent = intents.name(scope)
             intents.write(tree, intent, plan, sync=durable)
             self._apply(plan, segments, durable=durable)
-            for segment, (data, records) in zip(segments, framed, strict=True):
-                segment.grown(len(data), records)
+            for segment, (_, framed) in zip(segments, plan.appends.values(), strict=True):
+                segment.grown(len(framed))
             intents.finish(tree, intent, sync=durable)
 
     @contextmanager
@@ -180,21 +182,18 @@ class Commits:
                     segment.poisoned = True
                 raise DurabilityUnknown(f"a batch broke off and will be finished later: {error}") from error
 
-    def _trim(self, scope: Scope, work: Work) -> None:
-        """Trim after everything else. More may be kept than was allowed, so a failure does not undo the batch."""
-        alone = not (work.changes or work.appends)
-        for one in work.trims:
-            folder, stem = layout.segments(one.stream.name, scope)
-            trimming = Trimming(
-                tree=self._home.tree,
-                folder=folder,
-                stem=stem,
-                writer=self._home.owner(),
-                lives=self._home.lives,
-                at=one.stream.at,
-            )
-            with nullcontext() if alone else suppress(OSError):
-                trimming.run(one.before)
+    def _trimming(self, scope: Scope, operation: Trim) -> Callable[[], None]:
+        """What carries out a trim, which was judged to be possible."""
+        folder, stem = layout.segments(operation.stream.name, scope)
+        trimming = Trimming(
+            tree=self._home.tree,
+            folder=folder,
+            stem=stem,
+            writer=self._home.owner(),
+            lives=self._home.lives,
+            at=operation.stream.at,
+        )
+        return trimming.prepare(operation.before, self._home.store_id())
 
     # --- the end
 

@@ -6,7 +6,7 @@ import json
 
 import attrs
 
-from prodigy_storage.errors import InvalidValue
+from prodigy_storage.errors import InvalidValue, Rewound
 from prodigy_storage.ports.storage import Cursor
 
 
@@ -25,6 +25,18 @@ class Mark:
     low: int = 1
     open: dict[int, int] = attrs.field(factory=dict)
     foreign: dict[str, tuple[int, int]] = attrs.field(factory=dict)
+
+    def check(self, store: str, top: int, place: str) -> None:
+        """Compare the cursor with a stream whose highest segment is `top`, and take on its store.
+
+        Raises:
+            Rewound: the stream is another one, or it was cut since.
+        """
+        if self.store not in {"", store} or (not self.store and (self.open or self.low > 1)):
+            raise Rewound(f"the cursor belongs to another store than {place}")
+        if self.low > top + 1 or any(number > top for number in self.open):
+            raise Rewound(f"{place} ends at segment {top}, before the cursor")
+        self.store = store
 
     def pack(self) -> Cursor:
         """The text of the cursor."""

@@ -4,61 +4,47 @@ An append is one *group* of lines. Its last line carries two reserved members at
 
     …,"_seq":S,"_crc":C}
 
-`_seq` is the number of records in the segment up to and with this one, trimmed ones included. `_crc` is the CRC-32
-(zlib) of all bytes of the group from its first byte to the last digit of `_seq`. An object without members gets no
-comma before `_seq`. Readers take the two members away again and so restore the bytes that were appended.
+`_seq` is where the group begins: the number of bytes that the segment had before it, trimmed ones included. `_crc`
+is the CRC-32 (zlib) of all bytes of the group from its first one to the last digit of `_seq`. An object without
+members gets no comma before `_seq`. So a group that was moved, cut or overwritten does not verify, one behind lost
+bytes is found again, and nothing has to be counted. Readers take the two members away and so restore the bytes
+that were appended.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from zlib import crc32
+
+import attrs
 
 from prodigy_storage.ports.storage import Damage
 
 _MARK = b'"_crc":'
-_FRAME = re.compile(rb',?"_seq":([0-9]{1,20}),"_crc":([0-9]{1,10})\}\n')
-_MARK_AT_MOST = 40
-_RESYNC_LINES = 256
+_FRAME = re.compile(rb'"_seq":([0-9]{1,20}),"_crc":([0-9]{1,10})\}\n')
+_MEMBERS = 40
+"""More bytes than one of the two members takes."""
+_END = b"}\n"
 
 
-def frame(data: bytes, records: int) -> tuple[bytes, int]:
-    """Frame one append.
-
-    Args:
-        data: Whole lines.
-        records: How many records the segment has had before.
-
-    Returns:
-        The bytes to write, and how many records the segment has then.
-    """
-    total = records + data.count(b"\n")
+def frame(data: bytes, offset: int) -> bytes:
+    """The bytes to write for one append of whole lines at an offset of a segment."""
     body = data[:-2]
     empty = data[-3:-2] in {b"{", b" ", b"\t"} and body.rstrip().endswith(b"{")
-    body += (b'"_seq":%d' if empty else b',"_seq":%d') % total
-    return b'%b,"_crc":%d}\n' % (body, crc32(body)), total
+    body += (b'"_seq":%d' if empty else b',"_seq":%d') % offset
+    return b'%b,"_crc":%d}\n' % (body, crc32(body))
 
 
 def last_frame(buffer: bytes) -> int:
     """Where the last framed line ends; 0 if there is none."""
     at = buffer.rfind(_MARK)
     while at >= 0:
-        found = _FRAME.search(buffer, max(0, at - _MARK_AT_MOST), at + _MARK_AT_MOST)
+        found = _FRAME.search(buffer, max(0, at - _MEMBERS), at + _MEMBERS)
         if found:
             return found.end()
         at = buffer.rfind(_MARK, 0, at)
     return 0
-
-
-def _frames(buffer: bytes) -> Iterator[re.Match[bytes]]:
-    at = buffer.find(_MARK)
-    while at >= 0:
-        found = _FRAME.search(buffer, max(0, at - _MARK_AT_MOST), at + _MARK_AT_MOST)
-        if found and found.end() > at:
-            yield found
-        at = buffer.find(_MARK, at + 1)
 
 
 def unframe(buffer: bytes, place: str, offset: int) -> tuple[bytes, list[Damage]]:
@@ -67,81 +53,76 @@ def unframe(buffer: bytes, place: str, offset: int) -> tuple[bytes, list[Damage]
     Args:
         buffer: Whole groups, and perhaps whole lines that no frame covers behind them.
         place: The file, for reports.
-        offset: Where the buffer begins in it.
+        offset: Where the buffer begins in the segment.
 
     Returns:
         The records as they were appended, without those that are surely damaged, and every damage.
     """
     view = memoryview(buffer)
-    parts: list[bytes | memoryview] = []
-    damage: list[Damage] = []
-    start, before = 0, -1
-    for found in _frames(buffer):
-        total = int(found[1])
-        if crc32(view[start : found.end(1)]) == int(found[2]):
-            parts += (view[start : found.start()], b"}\n")
-            if before >= 0 and total != before + buffer.count(b"\n", start, found.end()):
-                damage.append(Damage(place, offset + start, f"records before number {total} are missing"))
+    out = _Out(place, [], [])
+    start = 0
+    for found in _FRAME.finditer(buffer):
+        begin, crc = found.groups()
+        end = found.end()
+        cut = found.start()
+        cut -= buffer[cut - 1] == 44  # the comma
+        if int(begin) == offset + start and crc32(view[start : found.end(1)]) == int(crc):
+            out.parts.append(buffer[start:cut])
         else:
-            _salvage(buffer[start : found.end()], place, offset + start, (parts, damage))
-        start, before = found.end(), total
-    _loose(buffer[start:], place, offset + start, (parts, damage))
-    return b"".join(parts), damage
+            _salvage(out, buffer, (start, cut, end), offset, found)
+        start = end
+    if start < len(buffer):
+        out.loose(buffer[start:], offset + start)
+    return _END.join([*out.parts, b""]), out.damage
 
 
-def _salvage(group: bytes, place: str, offset: int, out: tuple[list[bytes | memoryview], list[Damage]]) -> None:
+def _salvage(out: _Out, buffer: bytes, at: tuple[int, int, int], offset: int, found: re.Match[bytes]) -> None:
     """Deliver of a damaged group what can be trusted: a later start that verifies, or else its whole objects."""
-    parts, damage = out
-    found = _last(group)
-    begin = _resync(group, found)
-    head = group[:begin]
-    if begin < len(group):
-        damage.append(Damage(place, offset, "a damaged record before a whole one"))
-        _objects(head, parts)
-        parts += (group[begin : found.start()], b"}\n")
-    elif group.count(b"\n") == 1:
-        damage.append(Damage(place, offset, "a record with a wrong checksum"))
+    start, cut, end = at
+    begin = int(found[1]) - offset
+    if start <= begin < end and crc32(memoryview(buffer)[begin : found.end(1)]) == int(found[2]):
+        out.report(offset + start, "damaged bytes before a whole record")
+        out.objects(buffer[start:begin])
+        out.parts.append(buffer[begin:cut])
+    elif crc32(memoryview(buffer)[start : found.end(1)]) == int(found[2]):
+        out.report(offset + start, f"a record that belongs to offset {int(found[1])}: bytes are missing")
+        out.parts.append(buffer[start:cut])
+    elif buffer.count(b"\n", start, end) == 1:
+        out.report(offset + start, "a record with a wrong checksum")
     else:
-        damage.append(Damage(place, offset, f"{group.count(bytes([10]))} records with a wrong checksum: suspect"))
-        _objects(group[: found.start()] + b"}\n", parts)
+        out.report(offset + start, f"{buffer.count(bytes([10]), start, end)} suspect records: a wrong checksum")
+        out.objects(buffer[start:cut] + _END)
 
 
-def _last(group: bytes) -> re.Match[bytes]:
-    found = _FRAME.search(group, group.rfind(_MARK) - _MARK_AT_MOST if len(group) > 2 * _MARK_AT_MOST else 0)
-    assert found is not None
-    return found
+@attrs.frozen
+class _Out:
+    """What is delivered, in blocks of lines without their last two bytes, and what is reported."""
 
+    place: str
+    parts: list[bytes]
+    damage: list[Damage]
 
-def _resync(group: bytes, found: re.Match[bytes]) -> int:
-    """The first start behind the beginning from which the group verifies; its length if there is none."""
-    view = memoryview(group)
-    starts = [group.rfind(b"\0") + 1] if b"\0" in group else []
-    at = group.find(b"\n") + 1
-    while 0 < at < len(group) and len(starts) < _RESYNC_LINES:
-        starts.append(at)
-        at = group.find(b"\n", at) + 1
-    wanted = int(found[2])
-    return next((at for at in sorted(starts) if crc32(view[at : found.end(1)]) == wanted), len(group))
+    def report(self, offset: int, reason: str) -> None:
+        """Take note of damage."""
+        self.damage.append(Damage(self.place, offset, reason))
 
+    def objects(self, lines: bytes) -> None:
+        """Deliver the whole objects among lines that are reported already."""
+        self.parts.extend(line[:-1] for line in lines.split(b"\n")[:-1] if is_object(line))
 
-def _loose(lines: bytes, place: str, offset: int, out: tuple[list[bytes | memoryview], list[Damage]]) -> None:
-    """Lines without a frame, of a writer that died inside an append: valid when they are whole objects."""
-    parts, damage = out
-    for line in lines.split(b"\n")[:-1]:
-        if is_object(line):
-            parts += (line, b"\n")
-        else:
-            damage.append(Damage(place, offset, "a line that is no JSON object"))
-        offset += len(line) + 1
-
-
-def _objects(lines: bytes, parts: list[bytes | memoryview]) -> None:
-    parts.extend(line + b"\n" for line in lines.split(b"\n")[:-1] if is_object(line))
+    def loose(self, lines: bytes, offset: int) -> None:
+        """Lines without a frame, of a writer that died inside an append: valid when they are whole objects."""
+        for line in lines.split(b"\n")[:-1]:
+            if is_object(line):
+                self.parts.append(line[:-1])
+            else:
+                self.report(offset, "a line that is no JSON object")
+            offset += len(line) + 1
 
 
 def is_object(line: bytes) -> bool:
     """Whether a line is one JSON object."""
     try:
-        return isinstance(json.loads(line), dict)
+        return line.endswith(b"}") and isinstance(json.loads(line), dict)
     except (ValueError, RecursionError):
         return False

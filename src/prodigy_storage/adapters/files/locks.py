@@ -14,7 +14,7 @@ import weakref
 from typing import BinaryIO, Protocol
 
 import attrs
-from fasteners import InterProcessLock
+from fasteners import InterProcessLock  # type: ignore[import-untyped]  # ships no type information
 
 from prodigy_storage.adapters.files.disk import FILE_MODE
 from prodigy_storage.adapters.files.times import monotonic, pause

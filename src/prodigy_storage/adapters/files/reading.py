@@ -49,7 +49,6 @@ class Reading:
 
     def run(self) -> Chunk:
         """Read about a megabyte, or what there is."""
-        self._check_top()
         for number in sorted(self.found.best):
             if number >= self.mark.low and not self._segment(self.found.best[number]):
                 break
@@ -58,11 +57,6 @@ class Reading:
         self._settle_open()
         data = self.pieces[0] if len(self.pieces) == 1 else b"".join(self.pieces)
         return Chunk(data, self.mark.pack(), self.damage)
-
-    def _check_top(self) -> None:
-        top = self.found.top
-        if self.mark.low > top + 1 or any(number > top for number in self.mark.open):
-            raise Rewound(f"{self.tree.path(self.folder)} ends at segment {top}, before the cursor")
 
     def _segment(self, one: Segment) -> bool:
         """Read on in a segment; returns whether the next one may follow in the same chunk."""

@@ -20,7 +20,7 @@ from prodigy_storage.adapters.files.times import monotonic
 from prodigy_storage.adapters.files.upkeep import Upkeep
 from prodigy_storage.adapters.files.walking import Walks, entries
 from prodigy_storage.adapters.files.writers import boot_id, process_lives
-from prodigy_storage.errors import Rewound, Unavailable
+from prodigy_storage.errors import Unavailable
 from prodigy_storage.ports.names import Scope, check_name, check_scope
 from prodigy_storage.ports.presence import Token
 from prodigy_storage.ports.storage import (
@@ -113,12 +113,9 @@ class FileStorage:
         raise Unavailable(f"{folder} changes too fast to be listed")
 
     def _read(self, scope: Scope, folder: str, stem: str, after: Cursor | None, *, verify: bool) -> Chunk:
-        mark, store = unpack(after), self._home.store_id()
-        if mark.store != store:
-            if mark.store or mark.open or mark.low > 1:
-                raise Rewound(f"the cursor belongs to another store than {self.root}")
-            mark.store = store
+        mark = unpack(after)
         found = complete(self._home.tree, folder, stem, mark.low)
+        mark.check(self._home.store_id(), found.top, self._home.tree.path(folder))
         dead = judge(found, mark, self._home.lives)
         tails = self._home.settle(scope).appends
         reading = Reading(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import partial
 
 import attrs
 
@@ -29,7 +30,7 @@ _QUIET_NS = 3600 * 10**9
 
 @attrs.frozen(kw_only=True)
 class Trimming:
-    """One trim of a stream. Call `run` under the lock of the scope.
+    """One trim of a stream. Call both steps under the lock of the scope.
 
     Args:
         tree, folder, stem: The stream.
@@ -45,11 +46,22 @@ class Trimming:
     lives: Callable[[str], bool]
     at: Callable[[bytes], int]
 
-    def run(self, before: Cursor | int) -> None:
-        """Remove what a cursor has passed, or what is older than a time."""
+    def prepare(self, before: Cursor | int, store: str) -> Callable[[], None]:
+        """Judge a trim before anything of its batch happens; returns what carries it out.
+
+        Raises:
+            InvalidValue: the cursor is none of this backend.
+            Rewound: the stream does not hold what the cursor has passed.
+        """
         found = complete(self.tree, self.folder, self.stem, 1)
+        if isinstance(before, int):
+            return partial(self._run, found, before, None)
+        mark = unpack(before)
+        mark.check(store, found.top, self.tree.path(self.folder))
+        return partial(self._run, found, before, mark)
+
+    def _run(self, found: Listing, before: Cursor | int, mark: Mark | None) -> None:
         dead = judge(found, Mark(low=0), self.lives)
-        mark = None if isinstance(before, int) else unpack(before)
         changed = False
         for number in sorted(dead):
             limit = self._by_time(before) if isinstance(before, int) else self._by_cursor(mark or Mark(), number)

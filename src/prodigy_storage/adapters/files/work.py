@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from prodigy_storage.adapters.files import layout
-from prodigy_storage.adapters.files.cursors import unpack
 from prodigy_storage.errors import Conflict, InvalidValue, StorageError
 from prodigy_storage.ports.names import Scope
 from prodigy_storage.ports.storage import Append, Batch, Check, Delete, Expect, Put, Trim, Version
@@ -23,8 +22,6 @@ class Work:
             if isinstance(operation, Append):
                 self.appends.append(operation)
             elif isinstance(operation, Trim):
-                if not isinstance(operation.before, int):
-                    unpack(operation.before)
                 self.trims.append(operation)
             else:
                 self._document(index, operation, batch.scope)
@@ -33,14 +30,24 @@ class Work:
         path = layout.document(operation.kind.name, scope, operation.id)
         if operation.expect is not Expect.ANY:
             self.asked.append((index, operation, path))
+        if not isinstance(operation, Check):
+            self.changes.append((index, operation, path))
+
+
+def check_bodies(work: Work) -> None:
+    """Refuse bodies that have no index, since no walk would find them.
+
+    Raises:
+        InvalidValue: a body has none; an error of ours that the kind raises itself passes through.
+    """
+    for _, operation, _ in work.changes:
         if isinstance(operation, Put):
             try:
                 operation.kind.index(operation.body)
-            except (StorageError, ValueError) as error:
-                message = f"{operation.kind.name} {operation.id!r}: {error}"
-                raise InvalidValue(message) from error
-        if not isinstance(operation, Check):
-            self.changes.append((index, operation, path))
+            except StorageError:
+                raise
+            except ValueError as error:
+                raise InvalidValue(f"{operation.kind.name} {operation.id!r}: {error}") from error
 
 
 def conflict(index: int, operation: Put | Delete | Check, actual: Version | None) -> Conflict:

@@ -9,7 +9,7 @@ import uuid
 from functools import lru_cache
 from typing import BinaryIO
 
-from fasteners import InterProcessReaderWriterLock
+from fasteners import InterProcessReaderWriterLock  # type: ignore[import-untyped]  # ships no type information
 
 from prodigy_storage.adapters.files.disk import Disk
 from prodigy_storage.adapters.files.locks import PROCESS, Lock
