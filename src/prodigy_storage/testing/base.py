@@ -25,8 +25,8 @@ class Contract(ABC):
         """Open the storage under test.
 
         Args:
-            place: A directory of the test's own, empty at first. The same place again means: the same store,
-                if it is durable.
+            place: A path at which nothing is yet, in a directory of the test's own: make a file or a directory
+                there. The same place again means the same store, if it is durable.
         """
 
     def opener(self) -> Callable[[Path], Storage]:
@@ -39,9 +39,7 @@ class Contract(ABC):
     @pytest.fixture
     def place(self, tmp_path: Path) -> Path:
         """Where the storage of this test lies."""
-        place = tmp_path / "place"
-        place.mkdir()
-        return place
+        return tmp_path / "store"
 
     @pytest.fixture
     def storage(self, place: Path) -> Iterator[Storage]:

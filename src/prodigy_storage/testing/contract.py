@@ -16,7 +16,7 @@ class StorageContract(BatchContract, WalkContract, StreamContract, NameContract,
     ```python
     class TestMine(StorageContract):
         def open(self, place: Path) -> Storage:
-            return MyStorage(place / "store.db")
+            return MyStorage(place)
     ```
 
     Each test is named after its clause. What the backend does not declare in its `capabilities` is skipped; what

@@ -48,7 +48,7 @@ class BatchContract(Contract):
     def test_c01_a_batch_applies_every_operation(self, storage: Storage) -> None:
         """Puts of two kinds, a delete and two appends in one batch are all seen."""
         storage.commit(Batch(JOB, [Put(NOTE, "old", note())]))
-        operations = [
+        operations: list[Operation] = [
             Put(NOTE, "new", note("n")),
             Put(BLOB, "new", b"b"),
             Delete(NOTE, "old"),
@@ -89,7 +89,11 @@ class BatchContract(Contract):
         """A batch that changes everything that it expects still holds."""
         receipt = storage.commit(Batch((), [Put(NOTE, "a", note("1")), Put(NOTE, "b", note("1"))]))
         a, b = receipt.versions["kit-note", "a"], receipt.versions["kit-note", "b"]
-        operations = [Put(NOTE, "a", note("2"), a), Delete(NOTE, "b", b), Put(NOTE, "c", note("2"), Expect.ABSENT)]
+        operations: list[Operation] = [
+            Put(NOTE, "a", note("2"), a),
+            Delete(NOTE, "b", b),
+            Put(NOTE, "c", note("2"), Expect.ABSENT),
+        ]
         storage.commit(Batch((), operations))
         assert [document.id for document in walk(storage, Query(NOTE))] == ["a", "c"]
 
@@ -192,7 +196,12 @@ class BatchContract(Contract):
     @pytest.mark.parametrize("durability", Durability)
     def test_c06_a_receipt_says_what_was_reached(self, storage: Storage, durability: Durability) -> None:
         """A receipt names at least the durability that was asked for, and a version for each document put."""
-        operations = [Put(NOTE, "a", note()), Put(BLOB, "b", b""), Check(NOTE, "c", _ABSENT), Append(LOG, line(1))]
+        operations: list[Operation] = [
+            Put(NOTE, "a", note()),
+            Put(BLOB, "b", b""),
+            Check(NOTE, "c", _ABSENT),
+            Append(LOG, line(1)),
+        ]
         receipt = storage.commit(Batch(JOB, operations, durability))
         assert receipt.durability >= durability
         assert set(receipt.versions) == {("kit-note", "a"), ("kit-blob", "b")}

@@ -13,7 +13,18 @@ import pytest
 
 from prodigy_storage.errors import Closed, Conflict, Corrupt, Outcome, StorageError
 from prodigy_storage.ports.presence import Presence
-from prodigy_storage.ports.storage import Append, Batch, Capability, Delete, Durability, Put, Query, Storage, Version
+from prodigy_storage.ports.storage import (
+    Append,
+    Batch,
+    Capability,
+    Delete,
+    Durability,
+    Operation,
+    Put,
+    Query,
+    Storage,
+    Version,
+)
 from prodigy_storage.testing.base import Contract, need
 from prodigy_storage.testing.samples import (
     BLOB,
@@ -38,7 +49,11 @@ class LifetimeContract(Contract):
         """Documents with their versions, records and scopes are the same after each of three reopenings."""
         need(storage, Capability.DURABLE)
         for durability, scope in zip([*Durability] * 2, SCOPES, strict=True):
-            operations = [Put(NOTE, "a", note(tags={"colour": "red"})), Put(BLOB, "gone", b""), Append(LOG, line(1))]
+            operations: list[Operation] = [
+                Put(NOTE, "a", note(tags={"colour": "red"})),
+                Put(BLOB, "gone", b""),
+                Append(LOG, line(1)),
+            ]
             storage.commit(Batch(scope, operations, durability))
             storage.commit(Batch(scope, [Delete(BLOB, "gone"), Append(TRAIL, lines([1, 2]))], durability))
         before = everything(storage)

@@ -44,13 +44,13 @@ class LocksContract(ABC):
         """The locks under test, as one process sees them."""
 
     def open(self, place: Path) -> Storage:  # noqa: ARG002 - memory needs no place, a subclass may
-        """Where the leases are kept; memory, unless a subclass says otherwise. The place is an empty directory."""
+        """Where the leases are kept; memory, unless a subclass says otherwise. At the place is nothing yet."""
         return MemoryStorage()
 
     @pytest.fixture
     def storage(self, tmp_path: Path) -> Iterator[Storage]:
         """The store in which the leases are."""
-        with closing(self.open(tmp_path)) as storage:
+        with closing(self.open(tmp_path / "store")) as storage:
             yield storage
 
     @pytest.fixture
@@ -139,9 +139,10 @@ class LocksContract(ABC):
 
     @pytest.mark.parametrize("end", ["released", "died", "forced", "expired"])
     def test_c16_a_stale_guard_never_commits(
-        self, storage: Storage, ada: Locks, bob: Locks, clock: FakeClock, living: dict[Token, bool | None], end: str
+        self, storage: Storage, clock: FakeClock, living: dict[Token, bool | None], end: str
     ) -> None:
         """However a lock was lost, nothing is written under the old guard, neither then nor after it is free again."""
+        ada, bob = (self.locks(Posing(storage, token, living), clock) for token in (ADA, BOB))
         stale = ada.acquire(JOB, "job", ttl=10)
         living[ADA] = {"died": False, "expired": None}.get(end, True)
         if end == "released":

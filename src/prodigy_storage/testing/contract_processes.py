@@ -15,7 +15,7 @@ import pytest
 
 from prodigy_storage.errors import Conflict
 from prodigy_storage.ports.presence import Presence
-from prodigy_storage.ports.storage import Append, Batch, Capability, Durability, Expect, Put, Storage
+from prodigy_storage.ports.storage import Append, Batch, Capability, Durability, Expect, Operation, Put, Storage
 from prodigy_storage.testing.base import Contract, need
 from prodigy_storage.testing.samples import BLOB, LOG, PAGES, TRAIL, body_of, line, numbers
 
@@ -159,7 +159,12 @@ def _commit_batches(storage: Storage, _number: int, pipe: Connection) -> None:
     n = pipe.recv()
     while True:
         body = b"%d" % n
-        operations = [Put(BLOB, "one", body), Append(LOG, line(n)), Put(BLOB, "two", body), Append(TRAIL, line(n))]
+        operations: list[Operation] = [
+            Put(BLOB, "one", body),
+            Append(LOG, line(n)),
+            Put(BLOB, "two", body),
+            Append(TRAIL, line(n)),
+        ]
         storage.commit(Batch(JOB, operations, Durability.OS))
         pipe.send(n)
         n += 1

@@ -133,9 +133,7 @@ class StreamContract(Contract):
 
     def test_c12_the_cursor_of_another_store_is_rewound(self, storage: Storage, tmp_path: Path) -> None:
         """A cursor that another store gave raises `Rewound`, however many records there are."""
-        other_place = tmp_path / "other"
-        other_place.mkdir()
-        other = self.open(other_place)
+        other = self.open(tmp_path / "other")
         try:
             append(other, range(3))
             foreign = numbers(other)[1]
@@ -209,9 +207,7 @@ class StreamContract(Contract):
 
     def test_c20_trimming_by_a_foreign_cursor_takes_nothing(self, storage: Storage, tmp_path: Path) -> None:
         """A trim by the cursor of another store is refused, and its batch with it."""
-        other_place = tmp_path / "other"
-        other_place.mkdir()
-        other = self.open(other_place)
+        other = self.open(tmp_path / "other")
         try:
             append(other, range(50))
             foreign = numbers(other)[1]

@@ -16,6 +16,7 @@ from prodigy_storage.ports.storage import (
     Document,
     Durability,
     Kind,
+    Operation,
     Position,
     Put,
     Query,
@@ -120,7 +121,8 @@ class WalkContract(Contract):
                 break
             touched = f"n{(turn * 3 + 1) % 40:02}" if (turn * 3 + 1) % 3 else "n01"
             storage.commit(Batch((), [Delete(NOTE, touched), Put(NOTE, f"m{turn}", note(at=turn % 10))]))
-            storage.commit(Batch((), [Put(NOTE, f"n{turn * 3 + 2:02}", note(at=10 - turn))] if turn < 12 else []))
+            if turn < 12:
+                storage.commit(Batch((), [Put(NOTE, f"n{turn * 3 + 2:02}", note(at=10 - turn))]))
         assert turn < PAGES - 1
         assert sorted(id_ for id_ in seen if id_ in untouched) == sorted(untouched)
 
@@ -145,7 +147,7 @@ class WalkContract(Contract):
 
         def write() -> None:
             for n in range(60):
-                operations = [Put(NOTE, f"b{n % 7}", note(at=n % 10)), Append(LOG, line(n))]
+                operations: list[Operation] = [Put(NOTE, f"b{n % 7}", note(at=n % 10)), Append(LOG, line(n))]
                 storage.commit(Batch((), operations, Durability.OS))
             done.set()
 

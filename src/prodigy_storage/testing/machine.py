@@ -92,7 +92,7 @@ class Cut:
 Wish = Change | Growth | Cut
 streams = st.sampled_from([LOG, LOG, TRAIL])
 changes = st.builds(
-    lambda verb, document, expect: Change(verb, *document, expect),
+    lambda verb, document, expect: Change(verb, document[0], document[1], document[2], expect),
     st.sampled_from(["put", "put", "put", "delete", "check"]),
     documents,
     expectations,
@@ -125,12 +125,12 @@ class Stroll:
 class StorageMachine(RuleBasedStateMachine):
     """Any sequence of calls against the naive model. Made by `storage_machine`."""
 
-    opener: ClassVar[Callable[[Path], Storage]]
+    opener: ClassVar[staticmethod[[Path], Storage]]
 
     def __init__(self) -> None:
         super().__init__()
         self.directory = Path(tempfile.mkdtemp(prefix="storage-machine-"))
-        self.storage = self.opener(self.directory)
+        self.storage = self.opener(self.directory / "store")
         self._forget()
         self.lost: list[Mark] = []
 
@@ -223,7 +223,7 @@ class StorageMachine(RuleBasedStateMachine):
             self.oracle.check_document(key, found.get(operation.id))
 
     @rule(scope=scopes, kind=st.sampled_from([NOTE, BLOB]), fresh=st.booleans())
-    def fetch(self, scope: Scope, kind: Kind, fresh: bool) -> None:
+    def fetch(self, *, scope: Scope, kind: Kind, fresh: bool) -> None:
         """All ids of a scope, absent ones among them."""
         found = self.storage.fetch(scope, kind, IDS, fresh=fresh)
         assert set(found) <= set(IDS)
@@ -266,7 +266,7 @@ class StorageMachine(RuleBasedStateMachine):
 
     @precondition(lambda self: self.marks)
     @rule(number=st.integers(min_value=0, max_value=30), verify=st.booleans())
-    def read_on(self, number: int, verify: bool) -> None:
+    def read_on(self, *, number: int, verify: bool) -> None:
         """One chunk behind a cursor, however old it is; its cursor is kept."""
         mark = self.marks[number % len(self.marks)]
         chunk = self.storage.records(mark.scope, mark.stream, mark.cursor, verify=True)
@@ -296,7 +296,7 @@ class StorageMachine(RuleBasedStateMachine):
         """A close and a new start: everything is there, or nothing if the backend is not durable."""
         durable = Capability.DURABLE in self.storage.capabilities
         self.storage.close()
-        self.storage = self.opener(self.directory)
+        self.storage = self.opener(self.directory / "store")
         if not durable:
             self.lost += self.marks[-2:]
             self._forget()
@@ -322,10 +322,11 @@ class StorageMachine(RuleBasedStateMachine):
 
 
 def storage_machine(opener: Callable[[Path], Storage]) -> type[StorageMachine]:
-    """A state machine over a backend: `TestMine = storage_machine(MyStorage).TestCase`.
+    """A state machine over a backend, for instance
+    `TestMine = storage_machine(MyStorage).TestCase`.
 
     Args:
-        opener: Opens the storage in a directory, which is empty at first; the same directory again means the same
-            store, if it is durable.
+        opener: Opens the storage at a path at which nothing is yet; the same path again means the same store, if
+            it is durable.
     """
     return type("StorageMachineOf", (StorageMachine,), {"opener": staticmethod(opener)})

@@ -109,8 +109,8 @@ class Oracle:
         """What a walk gives, in its order, by testing every document there is."""
         found = []
         for key, (body, _) in self.documents.items():
-            index = query.kind.index(body)
             if key[0] == query.kind.name and key[1][: len(query.scope)] == query.scope:
+                index = query.kind.index(body)
                 tagged = all(index.tags.get(tag) == value for tag, value in query.tags.items())
                 late = query.since is None or query.since <= index.at
                 early = query.until is None or index.at < query.until

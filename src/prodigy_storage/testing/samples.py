@@ -79,7 +79,7 @@ def walk(storage: Storage, query: Query, after: Position | None = None) -> Itera
 
 def read(storage: Storage, scope: Scope, stream: Stream, after: Cursor | None = None) -> tuple[bytes, Cursor]:
     """Every record behind a cursor, and the cursor behind them."""
-    pieces = []
+    pieces: list[bytes] = []
     for _ in range(PAGES):
         chunk = storage.records(scope, stream, after)
         after = chunk.cursor

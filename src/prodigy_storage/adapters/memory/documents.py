@@ -20,17 +20,20 @@ class Documents:
     order: list[tuple[int, Scope, str]] = attrs.field(factory=list)
 
     def put(self, document: Document, index: Index) -> None:
+        """Keep a document, in place of the one with its id."""
         key = (document.scope, document.id)
         self.remove(key)
         self.entries[key] = (document, index)
         insort(self.order, (index.at, *key))
 
     def remove(self, key: tuple[Scope, str]) -> None:
+        """Drop a document, if it is there."""
         entry = self.entries.pop(key, None)
         if entry:
             del self.order[bisect_left(self.order, (entry[1].at, *key))]
 
     def matching(self, query: Query, after: Position | None) -> Iterator[tuple[tuple[int, Scope, str], Document]]:
+        """What a query finds behind a position, with its keys."""
         start = 0 if query.since is None else bisect_left(self.order, (query.since, (), ""))
         if after is not None:
             start = max(start, bisect_right(self.order, (after.at, after.scope, after.id)))

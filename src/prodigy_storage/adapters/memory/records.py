@@ -27,6 +27,7 @@ class Records:
     joined: int = 0
 
     def append(self, data: bytes) -> None:
+        """Add whole records at the end."""
         self.starts.append(self.end)
         self.pieces.append(data)
         self.end += len(data)
@@ -36,6 +37,7 @@ class Records:
             self.joined += 1
 
     def read(self, offset: int) -> tuple[bytes, int]:
+        """A chunk of records from an offset, and the offset behind it."""
         offset = max(offset, self.base)
         if offset == self.end:
             return b"", offset
@@ -51,6 +53,7 @@ class Records:
         return data, offset + len(data)
 
     def cut(self, offset: int) -> None:
+        """Drop everything before an offset, which stands between two records."""
         if offset <= self.base:
             return
         first = bisect_right(self.starts, offset) - 1
