@@ -44,7 +44,7 @@ def moment(at: int) -> datetime:
 
 def time_text(when: datetime) -> str:
     """RFC 3339 in UTC with six digits, so that text sorts like time."""
-    return f"{when.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%f}Z"
+    return when.astimezone(UTC).isoformat(timespec="microseconds")[:-6] + "Z"
 
 
 @lru_cache(maxsize=1024)

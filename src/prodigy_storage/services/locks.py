@@ -63,10 +63,11 @@ class Locks:
     ) -> Grant:
         """Take the lock at once or raise `Locked`; see the port."""
         document = self._storage.fetch(scope, LEASE, [name], fresh=True).get(name)
-        known = decode_lease(document) if document else None
-        holder = self._holder(scope, name, known)
-        if holder is not None and not force:
-            raise _locked(holder)
+        known = _known(document, force=force)
+        if not force:
+            holder = self._holder(scope, name, known)
+            if holder is not None:
+                raise _locked(holder)
         now = micros(self._runtime.clock.now())
         lease = Lease(scope, name, max(above + 1, now, known.epoch + 1 if known else 0), self._me(), purpose, now)
         try:
@@ -168,6 +169,16 @@ class Locks:
         if lease.owner is None or self._presence is None:
             return lease
         return attrs.evolve(lease, alive=self._presence.alive(lease.owner))
+
+
+def _known(document: Document | None, *, force: bool) -> Lease | None:
+    """The stored lease; a damaged one is no reason to stop whoever uses force."""
+    try:
+        return decode_lease(document) if document else None
+    except Corrupt:
+        if force:
+            return None
+        raise
 
 
 def _locked(lease: Lease) -> Locked:
