@@ -1,0 +1,138 @@
+"""`checkpoints`: what a job would go on from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import attrs
+import click
+from rich.console import Console
+
+from prodigy_storage.adapters.runtime import SystemClock
+from prodigy_storage.cli.looking import MARK, completed, job_of, suggesting
+from prodigy_storage.cli.output import say
+from prodigy_storage.cli.records import body
+from prodigy_storage.cli.settings import Settings
+from prodigy_storage.cli.tables import Cell, Column, clean, table
+from prodigy_storage.cli.times import exact, span
+from prodigy_storage.cli.verbs import Verbs, common, example, pass_settings
+from prodigy_storage.codecs.values import parse_time, time_text
+from prodigy_storage.errors import Corrupt, NotFound
+from prodigy_storage.model.checkpoints import CheckpointInfo
+from prodigy_storage.model.jobs import Setup
+from prodigy_storage.ports.storage import Document
+from prodigy_storage.store import Store
+
+_OPAQUE = ("progress", "events")  # cursors
+_REPO = click.option("--repo", metavar="NAME", help="Of one project, where a job id is not enough.")
+_COLUMNS = (
+    Column(title="checkpoint", cut="middle", least=20),
+    Column(title="phase"),
+    Column(title="completed", right=True),
+    Column(title="dead", right=True),
+    Column(title="made", right=True),
+    Column(title=""),
+)
+
+
+@click.group(
+    cls=Verbs,
+    aliases={"ls": "list", "inspect": "show"},
+    epilog=example("checkpoints list SESSION_OR_JOB", "checkpoints show SESSION_OR_JOB"),
+)
+@common
+def checkpoints() -> None:
+    """List the checkpoints of a job, show one."""
+
+
+@checkpoints.command("list", epilog=example("checkpoints list SESSION_OR_JOB", "checkpoints list --job-id JOB --json"))
+@click.argument("id", required=False)
+@click.option("--job-id", metavar="ID", help="The same as the argument.")
+@_REPO
+@common
+@pass_settings
+def list_(settings: Settings, id: str | None, job_id: str | None, repo: str | None) -> None:
+    """List the checkpoints of a job in their order; the newest sound one is what it goes on from."""
+    if (id is None) == (job_id is None):
+        raise click.UsageError("name one session or job: prodigy-storage checkpoints list ID")
+    with settings.open() as store:
+        setup = job_of(store, id or job_id or "", repo=repo)
+        found = store.checkpoints.list(setup.repo, setup.job_id)
+    data = {"checkpoints": [_members(info) for info in found.checkpoints], "repo": setup.repo, "job_id": setup.job_id}
+    settings.answer(data, found.damage, lambda out: _show_list(settings, out, setup, found.checkpoints))
+
+
+def _members(info: CheckpointInfo) -> dict[str, Any]:
+    members = attrs.asdict(info, filter=attrs.filters.exclude("progress"))
+    return {**members, "phase": info.phase.value, "created_at": time_text(info.created_at)}
+
+
+def _show_list(settings: Settings, out: Console, setup: Setup, found: Sequence[CheckpointInfo]) -> None:
+    now = SystemClock().now()
+    for line in table(_COLUMNS, [_row(info, now) for info in found], out.width):
+        out.print(line, soft_wrap=True)
+    say(f"One whole: {settings.command('checkpoints', 'show', setup.session_id, found[-1].id)}" if found else "None.")
+
+
+def _row(info: CheckpointInfo, now: Any) -> Sequence[Cell]:
+    numbers = [f"{info.completed:,}", f"{info.dead_letters:,}"] if info.phase.value == "Map" else ["", ""]
+    ago = span((now - info.created_at).total_seconds())
+    return [info.id, info.phase.value, *numbers, ago, ("final", "green") if info.final else ""]
+
+
+@checkpoints.command("show", epilog=example("checkpoints show SESSION_OR_JOB", "checkpoints show JOB ID --json"))
+@click.argument("job")
+@click.argument("checkpoint", required=False)
+@_REPO
+@common
+@pass_settings
+def show(settings: Settings, job: str, checkpoint: str | None, repo: str | None) -> None:
+    """Show one checkpoint of a job; the newest sound one if none is named."""
+    with settings.open() as store:
+        setup = job_of(store, job, repo=repo)
+        document = _newest(store, setup) if checkpoint is None else _named(store, setup, checkpoint)
+    stored = body(document)
+    data = {"checkpoint": stored, "id": document.id, "repo": setup.repo}
+    settings.answer(data, (), lambda out: _show_one(out, document, stored))
+
+
+def _newest(store: Store, setup: Setup) -> Document:
+    infos = store.checkpoints.list(setup.repo, setup.job_id).checkpoints
+    for info in reversed(infos):
+        try:
+            return store.checkpoints.show(setup.repo, setup.job_id, info.id)
+        except Corrupt:
+            continue
+    raise NotFound(f"{setup.job_id} has no sound checkpoint")
+
+
+def _named(store: Store, setup: Setup, name: str) -> Document:
+    ids = [info.id for info in store.checkpoints.list(setup.repo, setup.job_id).checkpoints]
+    if MARK in name:
+        name = completed(name, ids)
+    try:
+        return store.checkpoints.show(setup.repo, setup.job_id, name)
+    except NotFound as error:
+        raise suggesting(error, name, ids, cutoff=0.6) from error
+
+
+def _show_one(out: Console, document: Document, stored: dict[str, Any]) -> None:
+    out.print(document.id, style="bold", soft_wrap=True)
+    rows: list[Sequence[Cell]] = [
+        [(name, "dim"), _value(name, value)] for name, value in stored.items() if name not in _OPAQUE
+    ]
+    for line in table((Column(title=""), Column(title="")), rows, 0):
+        out.print(line, soft_wrap=True)
+    if document.place:
+        out.print(f"Everything in it: {clean(document.place)}, or --json", soft_wrap=True)
+
+
+def _value(name: str, value: Any) -> str:
+    if name == "created_at":
+        return exact(parse_time(value), SystemClock().now())
+    if isinstance(value, list):
+        return f"{len(value):,} entries"
+    if isinstance(value, dict):
+        return ", ".join(f"{key}: {_value('', inner)}" for key, inner in list(value.items())[:4]) or "none"
+    return f"{value:,}" if type(value) is int and name != "epoch" else str(value)

@@ -1,0 +1,188 @@
+"""`demo`: the main job."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import attrs
+import click
+
+from prodigy_storage.cli import demo_screen
+from prodigy_storage.cli.diagnostics import Diagnostic
+from prodigy_storage.cli.interrupts import INTERRUPTED, Interrupts
+from prodigy_storage.cli.looking import job_of
+from prodigy_storage.cli.output import emit, say
+from prodigy_storage.cli.settings import Settings
+from prodigy_storage.cli.verbs import common, example, pass_settings
+from prodigy_storage.demo import Demo, Result
+from prodigy_storage.demo.job import WORKFLOW
+from prodigy_storage.demo.sources import default_input, find
+from prodigy_storage.errors import Fenced, Locked, NotFound, StorageError
+from prodigy_storage.model.jobs import Setup
+from prodigy_storage.ports.storage import Capability
+from prodigy_storage.runs import Run
+from prodigy_storage.store import Store
+
+
+@attrs.frozen(kw_only=True)
+class Wishes:
+    """What the command line asked for."""
+
+    input: Path | None
+    workers: int
+    crash_after: int | None
+    resume: str | None
+    force: bool
+
+
+@click.command(
+    epilog=example(
+        "demo", "demo --input ~/projects --workers 4", "demo --crash-after 500", "demo --resume", "demo --json"
+    )
+)
+@click.option(
+    "--input",
+    metavar="DIR",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Parse the .py files below DIR (default: Python's standard library).",
+)
+@click.option(
+    "--workers",
+    metavar="N",
+    type=click.IntRange(1, 512),
+    default=lambda: len(os.sched_getaffinity(0)),
+    help="Parse in N processes (default: one for each usable core).",
+)
+@click.option(
+    "--crash-after", metavar="N", type=click.IntRange(min=1), help="Kill everything (kill -9) after N settled files."
+)
+@click.option(
+    "--resume",
+    metavar="[ID]",
+    is_flag=False,
+    flag_value="",
+    help="Go on with an unfinished run: its session or job id, or the newest one.",
+)
+@click.option("--force", is_flag=True, help="With --resume: take the run over from a living process.")
+@common
+@pass_settings
+def demo(settings: Settings, /, **wishes: Any) -> None:
+    """Parse every Python file below a directory in worker processes; everything is kept in the store.
+
+    The session id is the first line on stderr. Kill it when you like, and go on with --resume: what was done is not
+    done again. Ctrl-C stops in order, a second one at once.
+    """
+    wanted = Wishes(**wishes)
+    if wanted.force and wanted.resume is None:
+        raise click.UsageError("--force goes with --resume")
+    with Interrupts() as interrupts, settings.open() as store:
+        _run(settings, store, interrupts, wanted)
+
+
+def _run(settings: Settings, store: Store, interrupts: Interrupts, wanted: Wishes) -> None:
+    if Capability.MULTI_PROCESS not in store.storage.capabilities:
+        raise click.UsageError(f"{settings.target} cannot be used by several processes, and the demo needs them")
+    job = Demo(store, settings.target, wanted.workers, crash_after=wanted.crash_after)
+    run = _started(settings, job, interrupts, wanted) if wanted.resume is None else _resumed(job, interrupts, wanted)
+    with _advising(settings, run):
+        demo_screen.announce(settings, run, wanted.workers)
+        result = _worked(job, run)
+    if result is None:
+        _paused(settings, run)
+        raise click.exceptions.Exit(INTERRUPTED)
+    _answer(settings, store, run, result)
+
+
+def _started(settings: Settings, job: Demo, interrupts: Interrupts, wanted: Wishes) -> Run:
+    directory = Path(os.path.abspath(wanted.input or default_input()))  # noqa: PTH100  # links stay as they are named
+    earlier = job.store.runs.newest_unfinished(WORKFLOW)
+    note = demo_screen.unfinished(settings, job.store, earlier) if earlier else ""
+    items = find(directory)
+    interrupts.protect(job)
+    run = job.start(directory, items)
+    say(run.session_id)
+    if note:
+        say(note)
+    return run
+
+
+def _resumed(job: Demo, interrupts: Interrupts, wanted: Wishes) -> Run:
+    setup = job_of(job.store, wanted.resume or _newest(job.store))
+    _check_input(job.store, setup, wanted)
+    interrupts.protect(job)
+    run = job.resume(setup.session_id, force=wanted.force)
+    say(run.session_id)
+    return run
+
+
+def _newest(store: Store) -> str:
+    session = store.runs.newest_unfinished(WORKFLOW)
+    if session is None:
+        raise NotFound("there is no unfinished demo run", hint="Start one: prodigy-storage demo")
+    return session.id
+
+
+def _check_input(store: Store, setup: Setup, wanted: Wishes) -> None:
+    name = setup.metadata.get("workflow_name")
+    if name != WORKFLOW:
+        raise click.UsageError(f"{setup.session_id} is no demo run but {name!r}; whoever started it can go on with it")
+    stored = Path(str(setup.metadata["input"]))
+    if wanted.input is not None and wanted.input.resolve() != stored.resolve():
+        raise click.UsageError(f"{setup.session_id} parses {stored}, not {wanted.input}; leave --input out")
+    session = store.sessions.find(setup.session_id)
+    over = session is not None and session.ended
+    if not over and not stored.is_dir():
+        raise click.UsageError(f"{stored}, which {setup.session_id} parses, is no directory any more")
+
+
+@contextlib.contextmanager
+def _advising(settings: Settings, run: Run) -> Iterator[None]:
+    """Let an error of the store say how to go on."""
+    try:
+        yield
+    except (Fenced, Locked):
+        raise
+    except StorageError as error:
+        error.hint = f"What was acknowledged is kept. When this is mended, go on with:\n{_go_on(settings, run)}"
+        raise
+
+
+def _go_on(settings: Settings, run: Run) -> str:
+    return settings.command("demo", "--resume", run.session_id)
+
+
+def _worked(job: Demo, run: Run) -> Result | None:
+    with demo_screen.progress(run) as report:
+        job.on_progress = report
+        result = job.work(run)
+        report(run, reduced=len(result.totals) if result else None)
+    return result
+
+
+def _paused(settings: Settings, run: Run) -> None:
+    line = f"Paused: {run.settled:,} of {run.total:,} done. Go on with:\n  {_go_on(settings, run)}"
+    say(line)
+    if settings.json:
+        hint = f"Go on with: {_go_on(settings, run)}"
+        emit("error", None, [Diagnostic(code="interrupted", message="the run was paused", hint=hint)])
+
+
+def _answer(settings: Settings, store: Store, run: Run, result: Result) -> None:
+    session = store.sessions.find(run.session_id)
+    data = {
+        "session_id": result.session_id,
+        "job_id": result.job_id,
+        "items": result.items,
+        "completed": result.completed,
+        "dead_letters": list(result.dead_letters),
+        "totals": {name: attrs.asdict(counts) for name, counts in result.totals.items()},
+        "seconds": demo_screen.seconds(session),
+    }
+    passed_over = [Diagnostic.of_damage(damage, level="warning") for damage in run.damage]
+    show = functools.partial(demo_screen.closing, settings, store=store, run=run, result=result)
+    settings.finish(data, passed_over, show, status="ok")

@@ -1,0 +1,127 @@
+"""`dlq`: dead letters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import attrs
+import click
+from rich.console import Console
+
+from prodigy_storage.adapters.runtime import SystemClock
+from prodigy_storage.cli import dlq_screen
+from prodigy_storage.cli.looking import MARK, completed, suggesting
+from prodigy_storage.cli.looking import job_id as job_named
+from prodigy_storage.cli.output import say
+from prodigy_storage.cli.records import body
+from prodigy_storage.cli.settings import Settings
+from prodigy_storage.cli.verbs import Verbs, common, example, pass_settings
+from prodigy_storage.codecs.documents import Loaded
+from prodigy_storage.codecs.values import time_text
+from prodigy_storage.errors import NotFound
+from prodigy_storage.model.dead_letters import DeadLetter, DeadLetterStats, summarise
+from prodigy_storage.store import Store
+
+_REPO = click.option("--repo", metavar="NAME", help="Of one project.")
+_JOB = click.option("--job-id", metavar="ID", help="Of one job, by its id or that of its session.")
+
+
+@click.group(cls=Verbs, aliases={"ls": "list", "show": "inspect"}, epilog=example("dlq list", "dlq inspect ITEM"))
+@common
+def dlq() -> None:
+    """Look at dead letters: items that failed for good."""
+
+
+@dlq.command("list", epilog=example("dlq list", "dlq list --eligible --limit 10", "dlq list --json"))
+@_REPO
+@_JOB
+@click.option("--eligible", is_flag=True, help="Only those that may be retried without a look at them.")
+@click.option("--limit", metavar="N", type=click.IntRange(min=0), default=50, show_default=True, help="The newest N.")
+@common
+@pass_settings
+def list_(settings: Settings, repo: str | None, job_id: str | None, eligible: bool, limit: int) -> None:
+    """List dead letters, the latest failure first."""
+    with settings.open() as store:
+        found = store.dlq.list(repo, job_named(store, job_id), eligible=True if eligible else None)
+    newest = found.loaded[::-1]
+    data = {
+        "items": [body(loaded.document) for loaded in newest[:limit]],
+        "places": [_place(loaded) for loaded in newest[:limit]],
+        "total": len(newest),
+    }
+    settings.answer(data, found.damage, lambda out: _show_list(settings, out, newest, limit, (repo, job_id, eligible)))
+
+
+def _place(loaded: Loaded[DeadLetter]) -> dict[str, str]:
+    return dict(zip(("repo", "job_id"), loaded.document.scope, strict=False))
+
+
+def _show_list(
+    settings: Settings, out: Console, newest: Sequence[Loaded[DeadLetter]], limit: int, filters: Sequence[object]
+) -> None:
+    if not newest:
+        say("No dead letters fit." if any(filters) else "No dead letters. Nothing has failed for good.")
+        return
+    for line in dlq_screen.listing([loaded.value for loaded in newest[:limit]], out.width, SystemClock().now()):
+        out.print(line, soft_wrap=True)
+    shown = min(limit, len(newest))
+    part = f" (--limit {limit})" if shown < len(newest) else ""
+    say(f"{shown:,} of {len(newest):,} shown{part}. One whole: {settings.prefix} dlq inspect ITEM")
+
+
+@dlq.command("inspect", epilog=example("dlq inspect item_7", "dlq inspect lib2to3/tests/data/bom.py --json"))
+@click.argument("item")
+@_REPO
+@_JOB
+@common
+@pass_settings
+def inspect(settings: Settings, item: str, repo: str | None, job_id: str | None) -> None:
+    """Show one dead letter whole: the item, every failure, the stack of the last one."""
+    with settings.open() as store:
+        loaded = _found(store, item, repo, job_named(store, job_id))
+    data = {"item": body(loaded.document), "place": _place(loaded)}
+    settings.answer(data, (), lambda out: _show_one(out, loaded))
+
+
+def _found(store: Store, item: str, repo: str | None, job: str | None) -> Loaded[DeadLetter]:
+    if MARK in item:
+        item = completed(item, _items(store, repo, job))
+    try:
+        return store.dlq.find(item, repo=repo, job=job)
+    except NotFound as error:
+        raise suggesting(error, item, _items(store, repo, job), cutoff=0.6) from error
+
+
+def _items(store: Store, repo: str | None, job: str | None) -> list[str]:
+    return [letter.item_id for letter in store.dlq.list(repo, job).values]
+
+
+def _show_one(out: Console, loaded: Loaded[DeadLetter]) -> None:
+    for line in dlq_screen.whole(loaded.value, loaded.document.scope, SystemClock().now()):
+        out.print(line, soft_wrap=True)
+
+
+@dlq.command("stats", epilog=example("dlq stats", "dlq stats --repo lib --json"))
+@_REPO
+@_JOB
+@common
+@pass_settings
+def stats(settings: Settings, repo: str | None, job_id: str | None) -> None:
+    """Count dead letters by kind and by pattern of the error."""
+    with settings.open() as store:
+        found = store.dlq.list(repo, job_named(store, job_id))
+    numbers = summarise(found.values)
+
+    def show(out: Console) -> None:
+        if not numbers.total:
+            say("No dead letters. Nothing has failed for good.")
+        for line in dlq_screen.statistics(numbers, out.width, SystemClock().now()):
+            out.print(line, soft_wrap=True)
+
+    settings.answer(_numbers(numbers), found.damage, show)
+
+
+def _numbers(numbers: DeadLetterStats) -> Mapping[str, Any]:
+    times = {name: getattr(numbers, name) for name in ("oldest", "newest")}
+    return {**attrs.asdict(numbers), **{name: at and time_text(at) for name, at in times.items()}}

@@ -1,0 +1,71 @@
+"""The program: its verbs, and how whatever goes wrong ends."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from prodigy_storage import __version__
+from prodigy_storage.cli.output import forget_stdout, make_printable
+from prodigy_storage.cli.settings import NAME, Settings
+from prodigy_storage.cli.verbs import Verbs, common, example
+
+PIPE_CLOSED = 141
+
+
+class Program(Verbs):
+    """The outermost group: turns every exception into an exit code and one answer."""
+
+    def main(self, args: Sequence[str] | None = None, *_: Any, **extra: Any) -> Any:
+        """Run; exits always."""
+        words = list(sys.argv[1:] if args is None else args)
+        make_printable()
+        settings = extra.pop("obj", None) or Settings()
+        try:
+            code = super().main(words, NAME, standalone_mode=False, obj=settings, **_without(extra))
+            sys.stdout.flush()
+        except BrokenPipeError:
+            forget_stdout()
+            code = PIPE_CLOSED
+        except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  # no traceback reaches a user
+            from prodigy_storage.cli.ending import report  # noqa: PLC0415  # only what goes wrong needs it
+
+            settings.json |= "--json" in words
+            settings.debug |= "--debug" in words
+            code = report(error, settings)
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+def _without(extra: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in extra.items() if name not in ("prog_name", "standalone_mode")}
+
+
+_VERBS = {
+    "demo": ("prodigy_storage.cli.demo:demo", "Run the main job: parse every Python file below a directory."),
+    "events": ("prodigy_storage.cli.events:events", "List and count what happened."),
+    "dlq": ("prodigy_storage.cli.dlq:dlq", "Look at dead letters: items that failed for good."),
+    "sessions": ("prodigy_storage.cli.sessions:sessions", "List sessions, show one and how it goes on."),
+    "checkpoints": ("prodigy_storage.cli.checkpoints:checkpoints", "List the checkpoints of a job, show one."),
+    "locks": ("prodigy_storage.cli.locks:locks", "List who holds which job."),
+    "repos": ("prodigy_storage.cli.repos:repos", "List the projects that have data, with their jobs."),
+    "health": ("prodigy_storage.cli.health:health", "Try the store out: write, sync, read back, lock."),
+}
+
+
+@click.group(
+    cls=Program,
+    lazy=_VERBS,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=example("demo", "demo --crash-after 500", "demo --resume", "sessions list --json"),
+)
+@common
+@click.version_option(__version__, message=f"{NAME} {__version__}")
+def program() -> None:
+    """The durable memory of a job orchestrator: events, dead letters, checkpoints, sessions and locks.
+
+    Exit codes: 0 ok, 1 findings, 2 usage, 3 not found, 4 locked, 5 corrupt, 7 storage full or unavailable,
+    130 interrupted.
+    """

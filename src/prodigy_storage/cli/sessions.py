@@ -1,0 +1,117 @@
+"""`sessions`: what ran, what runs, and how it goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import click
+from rich.console import Console
+
+from prodigy_storage.adapters.runtime import SystemClock
+from prodigy_storage.cli import sessions_screen
+from prodigy_storage.cli.looking import job_of, known_id
+from prodigy_storage.cli.output import say
+from prodigy_storage.cli.records import body
+from prodigy_storage.cli.sessions_screen import Whole
+from prodigy_storage.cli.settings import Settings
+from prodigy_storage.cli.verbs import Verbs, common, example, pass_settings
+from prodigy_storage.errors import NotFound
+from prodigy_storage.model.sessions import Session, SessionStatus, SessionType
+from prodigy_storage.store import Store
+
+
+@click.group(
+    cls=Verbs,
+    aliases={"ls": "list", "inspect": "show"},
+    epilog=example("sessions list", "sessions show SESSION_OR_JOB"),
+)
+@common
+def sessions() -> None:
+    """List sessions, show one and how it goes on."""
+
+
+def _choice(values: Sequence[str]) -> click.Choice[str]:
+    return click.Choice(values, case_sensitive=False)
+
+
+@sessions.command(
+    "list", epilog=example("sessions list", "sessions list --status paused", "sessions list --all --json")
+)
+@click.option("--status", type=_choice([status.value for status in SessionStatus]), help="In this status only.")
+@click.option("--type", "kind", type=_choice([type.value for type in SessionType]), help="Of this type only.")
+@click.option("--repo", metavar="NAME", help="Of one project.")
+@click.option("--limit", metavar="N", type=click.IntRange(min=0), default=20, show_default=True, help="The newest N.")
+@click.option("--all", "everything", is_flag=True, help="All of them, whatever the limit.")
+@common
+@pass_settings
+def list_(settings: Settings, /, limit: int, everything: bool, **chosen: str | None) -> None:
+    """List sessions, the newest first."""
+    status, kind = chosen["status"], chosen["kind"]
+    with settings.open() as store:
+        found = store.sessions.list(
+            status=SessionStatus(status) if status else None,
+            type=SessionType(kind) if kind else None,
+            repo=chosen["repo"],
+        )
+    newest = found.loaded[::-1]
+    part = newest if everything else newest[:limit]
+    data = {"sessions": [body(loaded.document) for loaded in part], "total": len(newest)}
+    listed, filtered = [loaded.value for loaded in part], any(chosen.values())
+    settings.answer(data, found.damage, lambda out: _show_list(settings, out, listed, len(newest), filtered=filtered))
+
+
+def _show_list(settings: Settings, out: Console, listed: Sequence[Session], total: int, *, filtered: bool) -> None:
+    if not total:
+        say("No sessions fit." if filtered else f"No sessions yet. Start one: {settings.command('demo')}")
+        return
+    for line in sessions_screen.listing(listed, out.width, SystemClock().now()):
+        out.print(line, soft_wrap=True)
+    part = "" if len(listed) == total else " (--all shows the rest)"
+    say(f"{len(listed):,} of {total:,} shown{part}. One whole: {settings.prefix} sessions show ID")
+
+
+@sessions.command("show", epilog=example("sessions show SESSION_OR_JOB", "sessions show SESSION_OR_JOB --json"))
+@click.argument("id")
+@common
+@pass_settings
+def show(settings: Settings, id: str) -> None:
+    """Show one session, by its id or that of its job: where it stands, and how it goes on."""
+    with settings.open() as store:
+        whole = _whole(store, known_id(store, id))
+    data = {
+        "session": whole.stored,
+        "checkpoints": whole.checkpoints,
+        "progress": {"total": whole.total, "completed": whole.completed, "dead_letters": whole.dead},
+        "holder": whole.holder_json(),
+        "resumable": whole.resumable,
+    }
+    settings.answer(data, whole.damage, lambda out: _show_one(settings, out, whole))
+
+
+def _whole(store: Store, id: str) -> Whole:
+    setup = None
+    session = store.sessions.find(id)
+    if session is None or session.mapreduce_data is not None:
+        try:
+            setup = job_of(store, id)
+        except NotFound:
+            if session is None:
+                raise
+    if setup is None:
+        return Whole(session=store.sessions.load(id))
+    found = store.runs.look(setup)
+    return Whole(
+        session=store.sessions.load(setup.session_id),
+        setup=setup,
+        total=len(setup.items),
+        completed=len(found.state.done),
+        dead=len(found.state.dead),
+        checkpoints=[info.id for info in store.checkpoints.list(setup.repo, setup.job_id).checkpoints],
+        lease=store.locks.inspect((setup.repo, setup.job_id), setup.job_id),
+        damage=tuple(found.damage),
+    )
+
+
+def _show_one(settings: Settings, out: Console, whole: Whole) -> None:
+    for line in sessions_screen.whole(settings, whole, SystemClock().now()):
+        out.print(line, soft_wrap=True)
