@@ -62,15 +62,19 @@ class Demo:
     stopping: bool = False
     _settled: int = 0
 
-    def start(self, directory: Path) -> Run:
+    def start(self, directory: Path, items: dict[str, Json] | None = None) -> Run:
         """Begin a new job on `directory`.
+
+        Args:
+            directory: Absolute, so that it can be resumed from anywhere.
+            items: What `find` gave for it, if it was asked already.
 
         Raises:
             OSError: a folder cannot be read.
         """
         return self.store.runs.start(
             repo_name(directory),
-            items=find(directory),
+            items=find(directory) if items is None else items,
             max_retries=_RETRIES,
             backoff=_BACKOFF,
             workflow_name=WORKFLOW,

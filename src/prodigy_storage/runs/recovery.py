@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import attrs
 
+from prodigy_storage.codecs.checkpoints import decode_map
 from prodigy_storage.codecs.event_ids import event_ids
 from prodigy_storage.codecs.progress import PROGRESS, decode_progress
 from prodigy_storage.codecs.values import micros
+from prodigy_storage.errors import Corrupt, NotFound
 from prodigy_storage.model.checkpoints import MapCheckpoint
 from prodigy_storage.model.dead_letters import DeadLetter
 from prodigy_storage.model.jobs import JobState, Outcome, Progress, Setup
+from prodigy_storage.model.sessions import Phase
 from prodigy_storage.ports.storage import Damage
 from prodigy_storage.runs.facts import Fact, Facts
 from prodigy_storage.runs.journal import read_on
@@ -46,6 +49,25 @@ def recover(around: Surroundings, setup: Setup) -> Recovered:
         found.state = newest.checkpoint.state.copy()
         found.cursor = newest.checkpoint.progress
         found.candidates = _in_flight(newest.checkpoint)
+    _fold_later(around, setup, found)
+    _fold_dead_letters(around, setup, found)
+    return found
+
+
+def look(around: Surroundings, setup: Setup) -> Recovered:
+    """Read where a job stands, from outside and without a lease; writes nothing at all."""
+    listing = around.checkpoints.list(setup.repo, setup.job_id)
+    found = Recovered(damage=list(listing.damage))
+    for info in reversed([info for info in listing.checkpoints if info.phase is Phase.MAP]):
+        try:
+            checkpoint = decode_map(around.checkpoints.show(setup.repo, setup.job_id, info.id))
+        except (Corrupt, NotFound) as error:  # damaged inside, or pruned meanwhile
+            if isinstance(error, Corrupt):
+                found.damage.append(Damage(error.place, error.offset, error.reason, info.id))
+            continue
+        found.checkpoint, found.number = checkpoint, checkpoint.number
+        found.state, found.cursor = checkpoint.state, checkpoint.progress
+        break
     _fold_later(around, setup, found)
     _fold_dead_letters(around, setup, found)
     return found

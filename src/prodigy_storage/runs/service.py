@@ -19,7 +19,7 @@ from prodigy_storage.ports.names import check_name
 from prodigy_storage.ports.storage import Check, Durability, Version
 from prodigy_storage.runs.journal import Journal
 from prodigy_storage.runs.queue import Queue
-from prodigy_storage.runs.recovery import Recovered, known_events, missing_events, recover
+from prodigy_storage.runs.recovery import Recovered, known_events, look, missing_events, recover
 from prodigy_storage.runs.run import Run
 from prodigy_storage.runs.surroundings import Surroundings
 
@@ -166,6 +166,14 @@ class Runs:
         if len(places) > 1:
             raise Ambiguous(f"{len(places)} projects have a job {id}", candidates=tuple(sorted(p for p, _ in places)))
         return self._around.checkpoints.setup(*places.pop())
+
+    def look(self, setup: Setup) -> Recovered:
+        """Where a job stands, to the last acknowledged attempt, whoever runs it. Writes nothing.
+
+        Args:
+            setup: What `find` gave.
+        """
+        return look(self._around, setup)
 
     def newest_unfinished(self, workflow_name: str) -> Session | None:
         """The session of that workflow which was started last and can be resumed; None if there is none."""
