@@ -75,7 +75,7 @@ def typing(session: nox.Session) -> None:
 def imports(session: nox.Session) -> None:
     """The dependency rules of pyproject.toml."""
     session.install("-e", ".", "import-linter")
-    session.run("lint-imports")
+    session.run("lint-imports", "--no-cache")
 
 
 @nox.session(python="3.11")
