@@ -93,7 +93,7 @@ class Buffer:
         lines = [self.waiting.popleft() for _ in range(count)]
         data, errors = encode_lines(lines)
         self._refused += errors
-        self._push(data)
+        self._push(data, count - len(errors))
 
     def _divide(self, error: StorageError) -> None:
         """Something in the first part is not storable: try its halves, down to the line that is to blame."""
@@ -103,11 +103,10 @@ class Buffer:
             self._refused.append(error)
             return
         lines = [line + b"\n" for line in data.split(b"\n")[:-1]]
-        self._push(b"".join(lines[count // 2 :]))
-        self._push(b"".join(lines[: count // 2]))
+        self._push(b"".join(lines[count // 2 :]), count - count // 2)
+        self._push(b"".join(lines[: count // 2]), count // 2)
 
-    def _push(self, data: bytes) -> None:
-        count = data.count(b"\n")
+    def _push(self, data: bytes, count: int) -> None:
         if count:
             self._parts.appendleft((data, count))
             self.room -= count
