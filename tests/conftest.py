@@ -1,10 +1,7 @@
-"""How much Hypothesis tries: `ci` (the default) always tries the same, `dev` something new each time."""
+"""How much Hypothesis tries: the profile `ci` always tries the same; choose with `--hypothesis-profile`."""
 
 from __future__ import annotations
 
-from hypothesis import settings
+from prodigy_storage.testing import register_profiles
 
-settings.register_profile("ci", derandomize=True, deadline=None, print_blob=True)
-settings.register_profile("dev", deadline=None, print_blob=True)
-settings.register_profile("nightly", deadline=None, print_blob=True, max_examples=5_000, stateful_step_count=200)
-settings.load_profile("ci")
+register_profiles(load="ci")
