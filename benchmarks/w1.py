@@ -1,0 +1,77 @@
+"""W1: append an event: object built, id, time, encoded, written without a sync."""
+
+from __future__ import annotations
+
+import os
+import socket
+import tempfile
+import threading
+import uuid
+from datetime import UTC, datetime
+from pathlib import Path
+
+import attrs
+import orjson
+from cattrs.preconf.orjson import make_converter
+from harness import JOB, Row, best
+
+from prodigy_storage.adapters.files import FileStorage
+from prodigy_storage.adapters.runtime import system_runtime
+from prodigy_storage.model.events import AgentStarted
+from prodigy_storage.ports.storage import Durability
+from prodigy_storage.services.events import Events
+
+COUNT = 100_000
+
+
+@attrs.frozen
+class PeerRecord:
+    """The record of a straightforward implementation."""
+
+    id: str
+    timestamp: datetime
+    correlation_id: str
+    event: AgentStarted
+    metadata: dict[str, object]
+
+
+def ours(root: str) -> None:
+    """Log and flush through the library, in parts of 1000."""
+    events = Events(FileStorage(root), system_runtime())
+    with events.logger("bench", JOB, durability=Durability.OS) as logger:
+        for number in range(COUNT):
+            logger.log(AgentStarted(JOB, "agent-item_1", f"item_{number}", f"mapreduce-agent-{JOB}_agent_1", 1))
+    events.close()
+
+
+def peer(path: Path) -> None:
+    """Build, unstructure, dump and write; written in parts of 1000 too."""
+    convert = make_converter().unstructure
+    metadata = {"host": socket.gethostname(), "pid": os.getpid(), "thread": threading.current_thread().name}
+    correlation = str(uuid.uuid4())
+    lines: list[bytes] = []
+    with path.open("ab", buffering=0) as file:
+        for number in range(COUNT):
+            event = AgentStarted(JOB, "agent-item_1", f"item_{number}", f"mapreduce-agent-{JOB}_agent_1", 1)
+            record = PeerRecord(str(uuid.uuid4()), datetime.now(UTC), correlation, event, metadata)
+            lines.append(orjson.dumps(convert(record), option=orjson.OPT_APPEND_NEWLINE))
+            if len(lines) == 1000:
+                file.write(b"".join(lines))
+                lines.clear()
+
+
+def run() -> list[Row]:
+    """Measure both in turns."""
+    with tempfile.TemporaryDirectory() as folder:
+        mine, theirs = best(lambda: ours(folder), lambda: peer(Path(folder, "peer.jsonl")), rounds=5)
+    return [
+        Row(
+            name="W1",
+            work="append an event, no sync",
+            ours=mine,
+            peer=theirs,
+            peer_name="cattrs + orjson + uuid4",
+            limit=3.5,
+            units=COUNT,
+        )
+    ]
