@@ -21,10 +21,11 @@ import attrs
 
 from prodigy_storage.ports.storage import Damage
 
+_SEQ = b'"_seq":'
 _MARK = b'"_crc":'
 _FRAME = re.compile(rb'"_seq":([0-9]{1,20}),"_crc":([0-9]{1,10})\}\n')
 _MEMBERS = 40
-"""More bytes than one of the two members takes."""
+"""More bytes than `_seq` takes."""
 _END = b"}\n"
 
 
@@ -40,7 +41,8 @@ def last_frame(buffer: bytes) -> int:
     """Where the last framed line ends; 0 if there is none."""
     at = buffer.rfind(_MARK)
     while at >= 0:
-        found = _FRAME.search(buffer, max(0, at - _MEMBERS), at + _MEMBERS)
+        begin = buffer.rfind(_SEQ, max(0, at - _MEMBERS), at)
+        found = _FRAME.match(buffer, begin) if begin >= 0 else None
         if found:
             return found.end()
         at = buffer.rfind(_MARK, 0, at)
@@ -116,13 +118,16 @@ class _Out:
             if is_object(line):
                 self.parts.append(line[:-1])
             else:
-                self.report(offset, "a line that is no JSON object")
+                self.report(offset, "a line that is no JSON object, or a damaged frame")
             offset += len(line) + 1
 
 
 def is_object(line: bytes) -> bool:
-    """Whether a line is one JSON object."""
+    """Whether a line is one JSON object, and no record whose frame is damaged."""
+    tail = line[-2 * _MEMBERS :]
+    if not line.endswith(b"}") or _SEQ in tail or _MARK in tail:
+        return False
     try:
-        return line.endswith(b"}") and isinstance(json.loads(line), dict)
+        return isinstance(json.loads(line), dict)
     except (ValueError, RecursionError):
         return False
