@@ -9,13 +9,14 @@ from datetime import datetime
 from typing import Protocol
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
+from rich.text import Text
 
 from prodigy_storage.adapters.runtime import SystemClock
 from prodigy_storage.cli.output import console, say, shown
 from prodigy_storage.cli.settings import Settings
 from prodigy_storage.cli.tables import Cell, Column, table
-from prodigy_storage.cli.times import span
+from prodigy_storage.cli.times import clock, span
 from prodigy_storage.codecs.values import moment
 from prodigy_storage.demo import Result
 from prodigy_storage.demo.sources import Counts, default_input
@@ -26,6 +27,7 @@ from prodigy_storage.runs import Run
 from prodigy_storage.store import Store
 
 _PACKAGES = 12
+_LONG = 32
 _UPDATES_PER_SECOND = 8
 
 
@@ -36,13 +38,14 @@ def unfinished(settings: Settings, store: Store, session: Session) -> str:
     done = f"{len(state.done) + len(state.dead):,} of {len(setup.items):,} done"
     lease = store.locks.inspect((setup.repo, setup.job_id), setup.job_id)
     if lease is not None and lease.owner is not None and lease.alive is not False:
-        return f"Another run is under way: {session.id}, {done}, by pid {lease.owner.pid} on {lease.owner.host}."
+        return f"Another run is under way: {session.id}\n  {done}, by pid {lease.owner.pid} on {lease.owner.host}."
     killed = session.status in (SessionStatus.INITIALIZING, SessionStatus.RUNNING)
     how = "killed" if killed else session.status.value.lower()
     ago = span((SystemClock().now() - _last_sign(session, state)).total_seconds())
     return (
-        f"An unfinished run was found: {session.id}, {done}, stopped {ago} ago ({how}).\n"
-        f"Go on with: {settings.command('demo', '--resume', session.id)}"
+        f"An unfinished run was found: {session.id}\n"
+        f"  {done}, stopped {ago} ago ({how}). Go on with:\n"
+        f"  {settings.command('demo', '--resume', session.id)}"
     )
 
 
@@ -53,15 +56,21 @@ def _last_sign(session: Session, state: JobState) -> datetime:
 
 def announce(settings: Settings, run: Run, workers: int) -> None:
     """Say what begins, before it does."""
-    where = shown(str(run.setup.metadata["input"]))
-    kept = f"Everything is kept in {settings.place}."
+    where = _short(shown(str(run.setup.metadata["input"])))
+    kept = f"\nEverything is kept in {settings.place}."
     if run.done:
-        say(f"{run.total:,} of {run.total:,} Python files below {where} are done already. {kept}")
+        say(f"{run.total:,} of {run.total:,} Python files below {where} are done already.{kept}")
         return
     what = f"Parsing {_files(run.total)}" if not run.settled else "Going on with "
     if run.settled:
         what += f"{run.total - run.settled:,} of {_files(run.total)}"
-    say(f"{what} below {where} with {workers} worker{'s'[: workers != 1]}. {kept}")
+    say(f"{what} below {where} with {workers} worker{'s'[: workers != 1]}.{kept}")
+
+
+def _short(path: str) -> str:
+    """The last two names of a long path; `sessions show` has it whole."""
+    names = path.split("/")
+    return path if len(path) <= _LONG or len(names) < 4 else f"…/{'/'.join(names[-2:])}"
 
 
 def _files(count: int) -> str:
@@ -84,7 +93,7 @@ def progress(run: Run) -> Iterator[Report]:
         return
     with _bars() as bars:
         mapping = bars.add_task("map", total=run.total, completed=run.settled, failed=_failed(run))
-        reducing = bars.add_task("reduce", total=None, start=False, failed="", visible=False)
+        reducing = bars.add_task("reduce", total=1, start=False, failed="", visible=False)
 
         def report(run: Run, *, reduced: int | None = None) -> None:
             bars.update(mapping, completed=run.settled, failed=_failed(run))
@@ -111,12 +120,20 @@ class _Visible(Console):
         return False
 
 
+class _Elapsed(ProgressColumn):
+    """The time since the start, without a colour that would mean something."""
+
+    def render(self, task: Task) -> Text:
+        """`h:mm:ss`."""
+        return Text(clock(task.finished_time if task.finished and task.finished_time else task.elapsed or 0.0))
+
+
 def _bars() -> Progress:
     columns = (
         TextColumn("  {task.description:7}"),
-        BarColumn(bar_width=None),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
+        BarColumn(bar_width=None, complete_style="default", finished_style="green", pulse_style="default"),
+        TextColumn("{task.completed:,}/{task.total:,}"),
+        _Elapsed(),
         TextColumn("{task.fields[failed]:>9}"),
     )
     return Progress(

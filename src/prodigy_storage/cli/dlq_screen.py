@@ -94,7 +94,8 @@ def statistics(numbers: DeadLetterStats, width: int, now: datetime) -> Iterator[
         f"{numbers.total:,} dead letter{'s'[: numbers.total != 1]} from {numbers.failures:,} failures: "
         f"{numbers.eligible:,} may be retried, {numbers.manual_review:,} wait for a review"
     )
-    yield Text(f"first {exact(numbers.oldest, now)}, last {exact(numbers.newest, now)}")
+    yield Text(f"first failure {exact(numbers.oldest, now)}")
+    yield Text(f"last failure  {exact(numbers.newest, now)}")
     for title, counts in (("kind", numbers.by_type), ("pattern", numbers.by_signature)):
         yield Text("")
         rows = [[f"{count:,}", name] for name, count in counts.items()]

@@ -37,7 +37,7 @@ def report(error: BaseException, settings: Settings) -> int:
 
 
 def _judged(error: BaseException) -> tuple[int, Diagnostic]:
-    if isinstance(error, KeyboardInterrupt):
+    if isinstance(error, KeyboardInterrupt | click.Abort):
         return INTERRUPTED, Diagnostic(code="interrupted", message="interrupted; nothing was begun")
     if isinstance(error, StorageError):
         return exit_code(error), Diagnostic.of_error(error)

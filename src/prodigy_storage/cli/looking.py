@@ -29,6 +29,8 @@ def completed(text: str, ids: Sequence[str]) -> str:
         NotFound: there is none.
         Ambiguous: there are several.
     """
+    if text in ids:
+        return text
     head, _, tail = text.partition(MARK)
     found = sorted({id for id in ids if id.startswith(head) and id.endswith(tail)})
     if not found:

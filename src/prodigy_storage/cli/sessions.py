@@ -16,7 +16,7 @@ from prodigy_storage.cli.sessions_screen import Whole
 from prodigy_storage.cli.settings import Settings
 from prodigy_storage.cli.verbs import Verbs, common, example, pass_settings
 from prodigy_storage.errors import NotFound
-from prodigy_storage.model.sessions import Session, SessionStatus, SessionType
+from prodigy_storage.model.sessions import SessionStatus, SessionType
 from prodigy_storage.store import Store
 
 
@@ -53,21 +53,22 @@ def list_(settings: Settings, /, limit: int, everything: bool, **chosen: str | N
             type=SessionType(kind) if kind else None,
             repo=chosen["repo"],
         )
+        killed = {lease.purpose for lease in store.locks.list() if lease.alive is False}
     newest = found.loaded[::-1]
     part = newest if everything else newest[:limit]
     data = {"sessions": [body(loaded.document) for loaded in part], "total": len(newest)}
     listed, filtered = [loaded.value for loaded in part], any(chosen.values())
-    settings.answer(data, found.damage, lambda out: _show_list(settings, out, listed, len(newest), filtered=filtered))
 
+    def show(out: Console) -> None:
+        if not newest:
+            say("No sessions fit." if filtered else f"No sessions yet. Start one: {settings.command('demo')}")
+            return
+        for line in sessions_screen.listing(listed, killed, out.width, SystemClock().now()):
+            out.print(line, soft_wrap=True)
+        part = "" if len(listed) == len(newest) else " (--all shows the rest)"
+        say(f"{len(listed):,} of {len(newest):,} shown{part}. One whole: {settings.prefix} sessions show ID")
 
-def _show_list(settings: Settings, out: Console, listed: Sequence[Session], total: int, *, filtered: bool) -> None:
-    if not total:
-        say("No sessions fit." if filtered else f"No sessions yet. Start one: {settings.command('demo')}")
-        return
-    for line in sessions_screen.listing(listed, out.width, SystemClock().now()):
-        out.print(line, soft_wrap=True)
-    part = "" if len(listed) == total else " (--all shows the rest)"
-    say(f"{len(listed):,} of {total:,} shown{part}. One whole: {settings.prefix} sessions show ID")
+    settings.answer(data, found.damage, show)
 
 
 @sessions.command("show", epilog=example("sessions show SESSION_OR_JOB", "sessions show SESSION_OR_JOB --json"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -75,12 +75,12 @@ class Whole:
         return {"pid": owner.pid, "host": owner.host, "epoch": self.lease.epoch, "alive": self.lease.alive}
 
 
-def listing(sessions: Sequence[Session], width: int, now: datetime) -> list[Text]:
-    """One line each."""
-    return table(_COLUMNS, [_row(session, now) for session in sessions], width)
+def listing(sessions: Sequence[Session], killed: Container[str], width: int, now: datetime) -> list[Text]:
+    """One line each; of those in `killed` the process is gone."""
+    return table(_COLUMNS, [_row(session, now, killed=session.id in killed) for session in sessions], width)
 
 
-def _row(session: Session, now: datetime) -> Sequence[Cell]:
+def _row(session: Session, now: datetime, *, killed: bool) -> Sequence[Cell]:
     job, flow = session.mapreduce_data, session.workflow_data
     done = failed = ""
     if job is not None:
@@ -90,7 +90,8 @@ def _row(session: Session, now: datetime) -> Sequence[Cell]:
         )
     elif flow is not None:
         done = f"{len(flow.completed_steps):,}/{flow.total_steps:,}"
-    status = (session.status.value, _STYLES[session.status])
+    active = session.status in (SessionStatus.RUNNING, SessionStatus.INITIALIZING)
+    status = ("killed" if killed and active else session.status.value, _STYLES[session.status])
     ago = span((now - session.started_at).total_seconds())
     return [session.id, status, _workflow(session), session.repo or "", done, failed, ago]
 

@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Iterator
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -99,6 +100,7 @@ class Worker:
         """Spawn it. Ctrl-C stays blocked in it from its first instruction on."""
         ours, theirs = _CONTEXT.Pipe()
         process = _CONTEXT.Process(target=_main, args=(theirs, assignment), daemon=True)
+        resource_tracker.ensure_running()  # its own start would unblock Ctrl-C again
         masked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             process.start()
