@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import os
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 import attrs
 import click
@@ -80,22 +79,24 @@ def demo(settings: Settings, /, **wishes: Any) -> None:
     wanted = Wishes(**wishes)
     if wanted.force and wanted.resume is None:
         raise click.UsageError("--force goes with --resume")
-    with Interrupts() as interrupts, settings.open() as store:
-        _run(settings, store, interrupts, wanted)
-
-
-def _run(settings: Settings, store: Store, interrupts: Interrupts, wanted: Wishes) -> None:
-    if Capability.MULTI_PROCESS not in store.storage.capabilities:
-        raise click.UsageError(f"{settings.target} cannot be used by several processes, and the demo needs them")
-    job = Demo(store, settings.target, wanted.workers, crash_after=wanted.crash_after)
-    run = _started(settings, job, interrupts, wanted) if wanted.resume is None else _resumed(job, interrupts, wanted)
-    with _advising(settings, run):
+    with Interrupts() as interrupts, _Advice(settings) as advice, settings.open() as store:
+        job = _job(settings, store, wanted)
+        if wanted.resume is None:
+            run = advice.run = _started(settings, job, interrupts, wanted)
+        else:
+            run = advice.run = _resumed(job, interrupts, wanted)
         demo_screen.announce(settings, run, wanted.workers)
         result = _worked(job, run)
-    if result is None:
-        _paused(settings, run)
-        raise click.exceptions.Exit(INTERRUPTED)
-    _answer(settings, store, run, result)
+        if result is None:
+            _paused(settings, run)
+            raise click.exceptions.Exit(INTERRUPTED)
+        _answer(settings, store, run, result)
+
+
+def _job(settings: Settings, store: Store, wanted: Wishes) -> Demo:
+    if Capability.MULTI_PROCESS not in store.storage.capabilities:
+        raise click.UsageError(f"{settings.target} cannot be used by several processes, and the demo needs them")
+    return Demo(store, settings.target, wanted.workers, crash_after=wanted.crash_after)
 
 
 def _started(settings: Settings, job: Demo, interrupts: Interrupts, wanted: Wishes) -> Run:
@@ -140,16 +141,20 @@ def _check_input(store: Store, setup: Setup, wanted: Wishes) -> None:
         raise click.UsageError(f"{stored}, which {setup.session_id} parses, is no directory any more")
 
 
-@contextlib.contextmanager
-def _advising(settings: Settings, run: Run) -> Iterator[None]:
-    """Let an error of the store say how to go on."""
-    try:
-        yield
-    except (Fenced, Locked):
-        raise
-    except StorageError as error:
-        error.hint = f"What was acknowledged is kept. When this is mended, go on with:\n{_go_on(settings, run)}"
-        raise
+class _Advice:
+    """A context manager around the open store: lets an error of the store say how to go on."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self.run: Run | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        if self.run is not None and isinstance(error, StorageError) and not isinstance(error, Fenced | Locked):
+            command = _go_on(self._settings, self.run)
+            error.hint = f"What was acknowledged is kept. When this is mended, go on with:\n{command}"
 
 
 def _go_on(settings: Settings, run: Run) -> str:

@@ -13,7 +13,8 @@ from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
 from rich.text import Text
 
 from prodigy_storage.adapters.runtime import SystemClock
-from prodigy_storage.cli.output import console, say, shown
+from prodigy_storage.cli.output import say, shown
+from prodigy_storage.cli.screen import console
 from prodigy_storage.cli.settings import Settings
 from prodigy_storage.cli.tables import Cell, Column, table
 from prodigy_storage.cli.times import clock, span
@@ -113,13 +114,6 @@ def _failed(run: Run) -> str:
     return f"[red]{count:,} failed[/red]" if count else ""
 
 
-class _Visible(Console):
-    """A console that never hides the cursor: a killed program could not bring it back."""
-
-    def show_cursor(self, show: bool = True) -> bool:  # noqa: ARG002
-        return False
-
-
 class _Elapsed(ProgressColumn):
     """The time since the start, without a colour that would mean something."""
 
@@ -138,7 +132,7 @@ def _bars() -> Progress:
     )
     return Progress(
         *columns,
-        console=console(sys.stderr, _Visible),
+        console=console(sys.stderr),
         refresh_per_second=_UPDATES_PER_SECOND,
         redirect_stdout=False,
         redirect_stderr=False,

@@ -19,7 +19,7 @@ from prodigy_storage.cli.settings import Settings
 from prodigy_storage.cli.verbs import Verbs, common, example, pass_settings
 from prodigy_storage.codecs.documents import Loaded
 from prodigy_storage.codecs.values import time_text
-from prodigy_storage.errors import NotFound
+from prodigy_storage.errors import Ambiguous, NotFound
 from prodigy_storage.model.dead_letters import DeadLetter, DeadLetterStats, summarise
 from prodigy_storage.store import Store
 
@@ -89,6 +89,9 @@ def _found(store: Store, item: str, repo: str | None, job: str | None) -> Loaded
         item = completed(item, _items(store, repo, job))
     try:
         return store.dlq.find(item, repo=repo, job=job)
+    except Ambiguous as error:
+        error.hint = "Name one with --job-id, or with --repo if that is enough."
+        raise
     except NotFound as error:
         raise suggesting(error, item, _items(store, repo, job), cutoff=0.6) from error
 

@@ -131,7 +131,7 @@ def stats(settings: Settings, /, group_by: str, **chosen: Any) -> None:
     def show(out: Console) -> None:
         if not found.total:
             _nothing(settings, chosen, known)
-        for line in events_screen.bars(found, group_by, out.width):
+        for line in events_screen.bars(found, group_by, out.width, "█" if out.encoding.startswith("utf") else "#"):
             out.print(line, soft_wrap=True)
 
     settings.answer(_numbers(found, group_by), damage, show)

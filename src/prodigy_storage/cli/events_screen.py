@@ -93,8 +93,8 @@ def _detail(event: Event) -> str:
     return " ".join(f"{name}={value}" for name, value in fields.items() if name not in hidden)
 
 
-def bars(found: EventStats, group_by: str, width: int) -> Iterator[Text]:
-    """A bar for each value, and the sums."""
+def bars(found: EventStats, group_by: str, width: int, block: str) -> Iterator[Text]:
+    """A bar of blocks for each value, and the sums."""
     longest = min(_MAX_BAR, max(8, width // 3))
     most = max(found.counts.values(), default=0)
     columns = (
@@ -104,7 +104,7 @@ def bars(found: EventStats, group_by: str, width: int) -> Iterator[Text]:
         Column(title=""),
     )
     rows: list[Sequence[Cell]] = [
-        [name or f"(no {group_by})", f"{count:,}", f"{count / found.total:.1%}", _bar(count / most * longest)]
+        [name or f"(no {group_by})", f"{count:,}", f"{count / found.total:.1%}", _bar(count / most * longest, block)]
         for name, count in found.counts.items()
     ]
     yield from table(columns, rows, width, indent=0)
@@ -112,7 +112,9 @@ def bars(found: EventStats, group_by: str, width: int) -> Iterator[Text]:
         yield Text(clean(_sum(found)))
 
 
-def _bar(cells: float) -> str:
+def _bar(cells: float, block: str) -> str:
+    if block != "█":
+        return block * max(1, round(cells))
     eighths = max(1, round(cells * 8))
     return "█" * (eighths // 8) + _EIGHTHS[eighths % 8].strip()
 
@@ -121,4 +123,4 @@ def _sum(found: EventStats) -> str:
     parts = [f"{found.total:,} event{'s'[: found.total != 1]}", f"{found.jobs:,} job{'s'[: found.jobs != 1]}"]
     if found.first and found.last:
         parts.append(clock((found.last - found.first).total_seconds()))
-    return " · ".join([*parts, humanize.naturalsize(found.size)])
+    return ", ".join([*parts, humanize.naturalsize(found.size)])

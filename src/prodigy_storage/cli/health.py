@@ -84,7 +84,7 @@ def _show(settings: Settings, out: Console, found: Health, disk: Disk | None) ->
     out.print(f"{clean(settings.place)}", style="bold", soft_wrap=True)
     for trial in found.trials:
         mark, style = ("failed", "red") if trial.problem else ("ok", "green")
-        what = clean(trial.problem) if trial.problem else _DID.get(trial.name, trial.name)
+        what = trial.name if trial.problem else _DID.get(trial.name, trial.name)
         out.print(f"  {mark:7}", style=style, end="")
         out.print(f"{milliseconds(trial.milliseconds):>8}   {what}", soft_wrap=True)
     out.print(f"  {_space(disk)}; {', '.join(found.capabilities)}", soft_wrap=True)

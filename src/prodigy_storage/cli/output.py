@@ -1,4 +1,4 @@
-"""Printing: one JSON object on stdout, lines on stderr, and a console that interprets nothing."""
+"""Printing: one JSON object on stdout, lines on stderr."""
 
 from __future__ import annotations
 
@@ -8,9 +8,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:  # a help text needs neither
-    from rich.console import Console
-
+if TYPE_CHECKING:  # a help text does not need it
     from prodigy_storage.cli.diagnostics import Diagnostic
 
 
@@ -28,16 +26,6 @@ def say(text: str) -> None:
     """Print a line on stderr; nobody reading it is no reason to stop."""
     with contextlib.suppress(OSError, ValueError):
         print(text, file=sys.stderr, flush=True)
-
-
-def console(file: Any, kind: type[Console] | None = None) -> Console:
-    """A console that interprets nothing; with `NO_COLOR` it has no styles at all."""
-    from rich.console import Console  # noqa: PLC0415  # a help text does not need it
-
-    plain = bool(os.environ.get("NO_COLOR"))
-    return (kind or Console)(
-        file=file, highlight=False, markup=False, emoji=False, color_system=None if plain else "auto"
-    )
 
 
 def shown(path: str) -> str:

@@ -16,6 +16,10 @@ from prodigy_storage.cli.verbs import Verbs, common, example
 PIPE_CLOSED = 141
 
 
+class _PipeClosed(Exception):
+    """In the place of a BrokenPipeError, for which click has an exit code of its own."""
+
+
 class Program(Verbs):
     """The outermost group: turns every exception into an exit code and one answer."""
 
@@ -27,7 +31,7 @@ class Program(Verbs):
         try:
             code = super().main(words, NAME, standalone_mode=False, obj=settings, **_without(extra))
             sys.stdout.flush()
-        except BrokenPipeError:
+        except (_PipeClosed, BrokenPipeError):
             forget_stdout()
             code = PIPE_CLOSED
         except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  # no traceback reaches a user
@@ -37,6 +41,13 @@ class Program(Verbs):
             settings.debug |= "--debug" in words
             code = report(error, settings)
         sys.exit(code if isinstance(code, int) else 0)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the verb."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise _PipeClosed from error
 
 
 def _without(extra: dict[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from prodigy_storage.cli.output import console, emit, say, shown
+from prodigy_storage.cli.output import emit, say, shown
 
 if TYPE_CHECKING:  # a help text needs none of them
     from rich.console import Console
@@ -101,6 +101,8 @@ class Settings:
 
     def console(self) -> Console:
         """Where results are shown."""
+        from prodigy_storage.cli.screen import console  # noqa: PLC0415  # a help text does not need it
+
         return console(sys.stdout)
 
     def answer(self, data: Mapping[str, Any], damage: Sequence[Damage], show: Callable[[Console], None]) -> None:
