@@ -59,7 +59,9 @@ class Home:
     def forget(self) -> None:
         """Start anew in a child of a fork: the writer and the locks are the parent's."""
         self._pid = os.getpid()
-        self.writer = None
+        if self.writer is not None:
+            self.writer.close()
+            self.writer = None
         self._locks = ScopeLocks(self._timeout)
         self._guard = threading.RLock()
 

@@ -132,6 +132,8 @@ PROCESS = _Process()
 def after_fork() -> None:
     """Forget the parent's locks; run by the fork itself, and by whoever notices one that ran no hook."""
     forgetters = list(PROCESS.forgetters)
+    for lock in PROCESS.locks.values():
+        lock.handle.close()  # frees nothing: the locks are the parent's
     PROCESS.guard = threading.Lock()
     PROCESS.locks = {}
     PROCESS.proofs = set()

@@ -42,7 +42,7 @@ GROUPED = [[{"a": 1}], [{"b": 2}, {"c": {"d": "_crc"}}, {"e": 3}], [{"f": 4}]]
 def test_every_single_bit_flip_is_reported_and_costs_no_other_group(offset):
     """Whatever bit flips: there is a report, and the groups that were not hit are delivered."""
     buffer = framed(GROUPED, offset)
-    starts = [0, len(framed(GROUPED[:1])), len(framed(GROUPED[:2])), len(buffer)]
+    starts = [0, len(framed(GROUPED[:1], offset)), len(framed(GROUPED[:2], offset)), len(buffer)]
     for at in range(len(buffer) - 1):  # without its last newline the buffer has a torn tail, which is cut off before
         hit = next(index for index in range(3) if starts[index] <= at < starts[index + 1])
         for bit in range(8):
