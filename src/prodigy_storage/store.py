@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from types import TracebackType
-from typing import cast
+from typing import Self, cast
 
 from prodigy_storage.adapters.runtime import system_runtime
 from prodigy_storage.codecs.event_types import EventTypes
@@ -37,16 +37,16 @@ class Store:
         self, storage: Storage, *, runtime: Runtime | None = None, event_types: Iterable[type[Event]] = ()
     ) -> None:
         around = runtime or system_runtime()
-        self.storage = storage
+        self.storage: Storage = storage
         self._runtime = around
         presence = cast("Presence", storage) if Capability.PRESENCE in storage.capabilities else None
-        self.locks = Locks(storage, around, presence)
-        self.events = Events(storage, around, EventTypes(event_types))
-        self.dlq = DeadLetters(storage)
-        self.sessions = Sessions(storage, around.clock)
-        self.checkpoints = Checkpoints(storage, around.clock)
-        self.mappings = Mappings(storage)
-        self.runs = Runs(
+        self.locks: Locks = Locks(storage, around, presence)
+        self.events: Events = Events(storage, around, EventTypes(event_types))
+        self.dlq: DeadLetters = DeadLetters(storage)
+        self.sessions: Sessions = Sessions(storage, around.clock)
+        self.checkpoints: Checkpoints = Checkpoints(storage, around.clock)
+        self.mappings: Mappings = Mappings(storage)
+        self.runs: Runs = Runs(
             Surroundings(
                 storage=storage,
                 runtime=around,
@@ -74,7 +74,7 @@ class Store:
         finally:
             self.storage.close()
 
-    def __enter__(self) -> Store:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:

@@ -25,13 +25,15 @@ def fencing() -> Iterator[None]:
     try:
         yield
     except Conflict as error:
-        if error.kind == LEASE.name and not isinstance(error, Fenced):
-            raise Fenced(
-                f"the lease of {error.id} was taken over; this run must write nothing more",
-                kind=LEASE.name,
-                id=error.id,
-            ) from error
-        raise
+        raise _fenced(error) from error
+
+
+def _fenced(error: Conflict) -> Conflict:
+    if error.kind != LEASE.name or isinstance(error, Fenced):
+        return error
+    return Fenced(
+        f"the lease of {error.id} was taken over; this run must write nothing more", kind=LEASE.name, id=error.id
+    )
 
 
 def read_on(storage: Storage, scope: tuple[str, str], stream: Stream, after: str | None) -> Iterator[tuple[bytes, str]]:
@@ -82,8 +84,10 @@ class Journal:
             Fenced: the lease was lost.
         """
         append = Append(PROGRESS, encode_progress(progress))
-        with fencing():
+        try:
             self._around.storage.commit(Batch(self._scope, (self.grant.guard, append), self.durability))
+        except Conflict as error:
+            raise _fenced(error) from error
 
     def bury(self, progress: Progress, letter: DeadLetter) -> None:
         """Acknowledge the last attempt of an item, and keep its dead letter, in one batch."""

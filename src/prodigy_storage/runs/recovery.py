@@ -126,9 +126,5 @@ def known_events(around: Surroundings, setup: Setup, found: Recovered) -> set[st
 def missing_events(setup: Setup, found: Recovered, known: set[str]) -> list[Fact]:
     """The events of acknowledged attempts that the store lacks, in the order of the records."""
     facts = Facts(setup.job_id, setup.session_id)
-    missing = []
-    for progress in found.candidates:
-        for fact in (facts.started(progress.item, progress.attempt), *facts.settled(progress)):
-            if fact.id not in known:
-                missing.append(fact)
-    return missing
+    told = ((facts.started(progress.item, progress.attempt), *facts.settled(progress)) for progress in found.candidates)
+    return [fact for many in told for fact in many if fact.id not in known]

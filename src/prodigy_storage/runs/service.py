@@ -17,11 +17,13 @@ from prodigy_storage.model.values import Json
 from prodigy_storage.ports.locks import Grant
 from prodigy_storage.ports.names import check_name
 from prodigy_storage.ports.storage import Check, Durability, Version
+from prodigy_storage.runs.checkpointer import Checkpointer
 from prodigy_storage.runs.journal import Journal
 from prodigy_storage.runs.queue import Queue
 from prodigy_storage.runs.recovery import Recovered, known_events, look, missing_events, recover
 from prodigy_storage.runs.run import Run
 from prodigy_storage.runs.surroundings import Surroundings
+from prodigy_storage.runs.view import View
 
 
 class Runs:
@@ -136,7 +138,6 @@ class Runs:
             run = self._run(setup, journal, found, known, trigger)
             run.log(CheckpointLoaded(setup.job_id, found.number))
             run.log(JobResumed(setup.job_id, found.number, run.total - run.settled))
-            run.restore(missing_events(setup, found, known))
             return run
 
     def _ended(self, setup: Setup) -> Run:
@@ -214,22 +215,24 @@ class Runs:
         state = found.state
         pending = (item.id for item in setup.items if not state.settled(item.id))
         waiting = ((id, max((p.not_before for p in state.failed.get(id, ())), default=0)) for id in pending)
-        run = Run(
-            setup,
-            found.damage,
+        mutex = self._around.runtime.background.mutex()
+        queue = Queue.of(waiting)
+        logger = self._around.events.logger(setup.repo, setup.job_id, correlation_id=setup.correlation_id)
+        events = found.checkpoint.events if found.checkpoint else None
+        checkpointer = Checkpointer(
             self._around,
+            View(setup, state, found.damage),
             journal,
-            self._around.events.logger(setup.repo, setup.job_id, correlation_id=setup.correlation_id),
-            state,
-            Queue.of(waiting),
+            logger,
+            queue,
             trigger or CheckpointTrigger(),
+            mutex,
             found.number,
-            known,
-            found.checkpoint.events if found.checkpoint else None,
-            live,
+            events,
         )
+        run = Run(setup, state, found.damage, self._around, journal, logger, queue, checkpointer, mutex, known, live)
         if live:
-            run.begin(self._ttl / 3)
+            run.begin(self._ttl / 3, missing_events(setup, found, known))
         return run
 
 
