@@ -43,7 +43,7 @@ class LocksContract(ABC):
     def locks(self, storage: Storage, clock: Clock) -> Locks:
         """The locks under test, as one process sees them."""
 
-    def open(self, place: Path) -> Storage:  # noqa: ARG002 - memory needs no place, a subclass may
+    def open(self, place: Path) -> Storage:
         """Where the leases are kept; memory, unless a subclass says otherwise. At the place is nothing yet."""
         return MemoryStorage()
 

@@ -39,24 +39,24 @@ from prodigy_storage.testing.oracle import Key, Oracle
 from prodigy_storage.testing.samples import BLOB, LOG, NOTE, SCOPES, TRAIL, note, read, walk
 
 IDS = ("a", "A", "a/b", "é", "z" * 60)
-TIMES = st.integers(min_value=-2, max_value=12)
+TIMES = st.integers(min_value=-1, max_value=6)
 
-scopes = st.sampled_from(SCOPES)
+scopes = st.sampled_from([("shop", "job"), ("shop",), (), *SCOPES])
 tags = st.fixed_dictionaries({}, optional={"colour": st.sampled_from(["red", "blue"]), "shape": st.just("round")})
 bodies = st.builds(lambda at, tags, text: note(text, at=at, tags=tags), TIMES, tags, st.sampled_from("xyz"))
 documents = st.one_of(
     st.tuples(st.just(NOTE), st.sampled_from(IDS), bodies),
     st.tuples(st.just(BLOB), st.sampled_from(IDS), st.binary(max_size=4)),
 )
-expectations = st.sampled_from(["right"] * 6 + ["any", "any", "absent", "stale", "alien"])
+expectations = st.sampled_from(["right"] * 12 + ["any"] * 6 + ["absent", "stale", "alien"])
 queries = st.builds(
     Query,
     kind=st.sampled_from([NOTE, NOTE, BLOB]),
-    scope=scopes,
-    tags=tags,
-    since=st.none() | TIMES,
-    until=st.none() | TIMES,
-    limit=st.integers(min_value=1, max_value=5),
+    scope=st.sampled_from([(), (), ("shop",), ("shop",), *SCOPES]),
+    tags=st.one_of(st.just({}), tags),
+    since=st.none() | st.none() | TIMES,
+    until=st.none() | st.none() | TIMES,
+    limit=st.integers(min_value=1, max_value=4),
 )
 
 
@@ -93,13 +93,13 @@ Wish = Change | Growth | Cut
 streams = st.sampled_from([LOG, LOG, TRAIL])
 changes = st.builds(
     lambda verb, document, expect: Change(verb, document[0], document[1], document[2], expect),
-    st.sampled_from(["put", "put", "put", "delete", "check"]),
+    st.sampled_from(["put"] * 5 + ["delete", "check"]),
     documents,
     expectations,
 )
 growths = st.builds(Growth, streams, st.lists(TIMES, min_size=1, max_size=4), st.sampled_from(["", "text"]))
 cuts = st.builds(Cut, streams, TIMES, st.none() | st.integers(min_value=0, max_value=30))
-wishes = st.lists(st.one_of(changes, changes, growths, cuts), min_size=1, max_size=5)
+wishes = st.lists(st.one_of(changes, changes, changes, growths, cuts), min_size=1, max_size=8)
 
 
 @attrs.define(eq=False)
@@ -139,9 +139,24 @@ class StorageMachine(RuleBasedStateMachine):
         self.marks: list[Mark] = []
         self.strolls: list[Stroll] = []
 
+    @rule(scope=scopes, wishes=st.lists(changes, min_size=1, max_size=8), query=queries)
+    def change(self, scope: Scope, wishes: Sequence[Wish], query: Query) -> None:
+        """A batch of documents, and a walk."""
+        self._commit(scope, wishes, Durability.OS)
+        self._walk(query)
+
+    @rule(scope=scopes, wishes=st.lists(growths | cuts, min_size=1, max_size=3))
+    def extend(self, scope: Scope, wishes: Sequence[Wish]) -> None:
+        """A batch of records."""
+        self._commit(scope, wishes, Durability.OS)
+
     @rule(scope=scopes, wishes=wishes, durability=st.sampled_from([Durability.OS] * 5 + [*Durability]))
     def commit(self, scope: Scope, wishes: Sequence[Wish], durability: Durability) -> None:
-        """A batch, refused if and only if the model says so."""
+        """A batch of anything."""
+        self._commit(scope, wishes, durability)
+
+    def _commit(self, scope: Scope, wishes: Sequence[Wish], durability: Durability) -> None:
+        """Commit what is wished for; it is refused if and only if the model says so."""
         operations = self._operations(scope, wishes)
         failing = self.oracle.failing(scope, operations)
         if failing:
@@ -222,21 +237,16 @@ class StorageMachine(RuleBasedStateMachine):
             found = self.storage.fetch(scope, operation.kind, [operation.id], fresh=True)
             self.oracle.check_document(key, found.get(operation.id))
 
-    @rule(scope=scopes, kind=st.sampled_from([NOTE, BLOB]), fresh=st.booleans())
-    def fetch(self, *, scope: Scope, kind: Kind, fresh: bool) -> None:
-        """All ids of a scope, absent ones among them."""
-        found = self.storage.fetch(scope, kind, IDS, fresh=fresh)
-        assert set(found) <= set(IDS)
-        for id_ in IDS:
-            self.oracle.check_document((kind.name, scope, id_), found.get(id_))
-
-    @rule(query=queries)
-    def walk(self, query: Query) -> None:
-        """A whole walk, against the naive filter."""
-        found = list(walk(self.storage, query))
-        assert [(document.kind, document.scope, document.id) for document in found] == self.oracle.walk(query)
-        for document in found:
-            self.oracle.check_document((document.kind, document.scope, document.id), document)
+    @rule(scope=scopes, fresh=st.booleans())
+    def look(self, *, scope: Scope, fresh: bool) -> None:
+        """All ids of a scope, absent ones among them, and the list of scopes."""
+        for kind in (NOTE, BLOB):
+            found = self.storage.fetch(scope, kind, IDS, fresh=fresh)
+            assert set(found) <= set(IDS)
+            for id_ in IDS:
+                self.oracle.check_document((kind.name, scope, id_), found.get(id_))
+        for of in (NOTE, BLOB, LOG, TRAIL):
+            self.oracle.check_scopes(of, self.storage.scopes(of))
 
     @rule(query=queries)
     def begin_walk(self, query: Query) -> None:
@@ -258,6 +268,13 @@ class StorageMachine(RuleBasedStateMachine):
         self.strolls.remove(stroll)
         for key in stroll.untouched:
             assert stroll.seen.count(key) == 1, f"{key} was untouched and seen {stroll.seen.count(key)} times"
+
+    def _walk(self, query: Query) -> None:
+        """A whole walk, against the naive filter."""
+        found = list(walk(self.storage, query))
+        assert [(document.kind, document.scope, document.id) for document in found] == self.oracle.walk(query)
+        for document in found:
+            self.oracle.check_document((document.kind, document.scope, document.id), document)
 
     @rule(stream=streams, scope=scopes)
     def read_all(self, stream: Stream, scope: Scope) -> None:
@@ -286,11 +303,7 @@ class StorageMachine(RuleBasedStateMachine):
     def _keep(self, mark: Mark) -> None:
         self.marks = [*self.marks[-29:], mark]
 
-    @rule(of=st.sampled_from([NOTE, BLOB, LOG, TRAIL]))
-    def list_scopes(self, of: Kind | Stream) -> None:
-        """Where documents and records are."""
-        self.oracle.check_scopes(of, self.storage.scopes(of))
-
+    @precondition(lambda self: Capability.DURABLE in self.storage.capabilities or len(self.marks) > 25)
     @rule()
     def reopen(self) -> None:
         """A close and a new start: everything is there, or nothing if the backend is not durable."""
@@ -313,7 +326,7 @@ class StorageMachine(RuleBasedStateMachine):
         """Compare everything, and remove what was stored."""
         try:
             for kind in (NOTE, BLOB):
-                self.walk(Query(kind))
+                self._walk(Query(kind))
             for name, scope in list(self.oracle.tapes):
                 self._read_from(LOG if name == LOG.name else TRAIL, scope, 0, None)
         finally:

@@ -38,9 +38,9 @@ class Tape:
         self.floor = max(self.floor, position)
 
     def older(self, before: int) -> int:
-        """How many records of the front are older."""
-        for number, record in enumerate(self.records):
-            if at_of_line(record) >= before:
+        """How many records are older or gone, up to the first that is neither."""
+        for number in range(self.floor, len(self.records)):
+            if at_of_line(self.records[number]) >= before:
                 return number
         return len(self.records)
 
