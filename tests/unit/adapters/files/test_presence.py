@@ -51,7 +51,7 @@ def test_a_fork_child_is_a_writer_of_its_own(storage, events, lines, read):
     assert sorted(read(storage, events)[0]) == [1, 2, 3]
 
 
-def test_a_child_does_not_hold_the_locks_of_its_parent(root, tmp_path):
+def test_a_child_does_not_hold_the_locks_of_its_parent(tmp_path):
     """A lock that the parent holds is busy for the child, whatever the child closes, and stays the parent's."""
     path = str(tmp_path / "lock")
     lock = shared_lock(path)

@@ -1,5 +1,3 @@
-import os
-
 import pytest
 
 from prodigy_storage.adapters.files import FileStorage, upkeep
@@ -178,7 +176,7 @@ def test_compression_changes_nothing_for_readers(root, compressed, events, read)
     assert 0 < first < 3000
 
 
-def test_trimming_cuts_a_compressed_segment(root, compressed, events, read):
+def test_trimming_cuts_a_compressed_segment(compressed, events, read):
     """The border of a trim may lie inside a compressed segment."""
     store, _ = compressed
     store.commit(Batch(JOB, [Trim(events, 2000)]))
@@ -212,5 +210,5 @@ def test_maintaining_sweeps_what_dead_writers_left(root, storage, events, lines)
     writer = alive.me().writer
     storage.maintain()
     assert not (root / "events/r/j" / f".{'0' * 32}.1.tmp").exists()
-    assert sorted(os.listdir(root / ".store/writers")) == sorted([writer, storage.me().writer])
+    assert sorted(path.name for path in (root / ".store/writers").iterdir()) == sorted([writer, storage.me().writer])
     alive.close()

@@ -1,6 +1,8 @@
 import json
 import os
+import shutil
 import stat
+from pathlib import Path
 
 import pytest
 
@@ -47,7 +49,7 @@ def test_documents_lie_where_they_are_documented(root, storage, kinds, kind, sco
     assert storage.fetch(scope, kinds(kind), [name])[name].place == str(root / path)
 
 
-def test_other_files_of_a_folder_are_no_documents(root, storage, kinds, events):
+def test_other_files_of_a_folder_are_no_documents(root, storage, kinds):
     """A walk over checkpoints passes by the job's state, its progress and what somebody else put there."""
     storage.commit(Batch(JOB, [Put(kinds("checkpoint"), "setup-checkpoint", b'{"n":1}')]))
     storage.commit(Batch(JOB, [Put(kinds("job_state"), "job-state", b'{"n":1}')]))
@@ -71,9 +73,8 @@ def test_modes_hold_whatever_the_umask(root, storage, kinds, events, lines):
         storage.commit(Batch(JOB, [Put(kinds("dead_letter"), "a", b'{"n":1}'), Append(events, lines(1))]))
     finally:
         os.umask(before)
-    for folder, _, files in os.walk(root):
-        assert stat.S_IMODE(os.stat(folder).st_mode) == 0o700
-        assert {stat.S_IMODE(os.stat(os.path.join(folder, name)).st_mode) for name in files} <= {0o600}
+    for path in [root, *root.rglob("*")]:
+        assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600)
 
 
 def test_no_symbolic_link_is_followed(root, tmp_path, storage, kinds):
@@ -91,7 +92,7 @@ def test_no_symbolic_link_is_followed(root, tmp_path, storage, kinds):
     (root / "dlq").symlink_to(outside)
     with pytest.raises(Corrupt):
         storage.commit(Batch(JOB, [Put(kinds("dead_letter"), "a", b'{"n":1}')]))
-    assert os.listdir(outside) == ["a.json"]
+    assert [path.name for path in outside.iterdir()] == ["a.json"]
 
 
 def test_a_root_that_is_a_file_is_refused(tmp_path, kinds):
@@ -120,12 +121,7 @@ def test_a_newer_format_is_refused(root, storage, kinds):
 def test_a_hidden_folder_that_was_removed_comes_back(root, storage, kinds, events, lines, read):
     """Without `.store` the store goes on as a new one: the next guarded write makes it again."""
     storage.commit(Batch(JOB, [Append(events, lines(1)), Put(kinds("dead_letter"), "a", b'{"n":1}')]))
-    for folder, names, files in os.walk(root / ".store", topdown=False):
-        for name in files:
-            os.unlink(os.path.join(folder, name))
-        for name in names:
-            os.rmdir(os.path.join(folder, name))
-    os.rmdir(root / ".store")
+    shutil.rmtree(root / ".store")
     storage.commit(Batch(JOB, [Check(kinds("dead_letter"), "b", Expect.ABSENT), Append(events, lines(2))]))
     assert read(storage, events, JOB)[0] == [1, 2]
     assert (root / ".store/format.json").exists()
@@ -139,7 +135,7 @@ def test_damaged_and_stray_documents_are_reported_on_the_first_page(root, storag
     (root / "sessions/a:b.json").write_bytes(b'{"n":1}')
     page = storage.documents(Query(kinds("session"), limit=2))
     assert [one.id for one in page.documents] == ["s0", "s1"]
-    assert {os.path.basename(one.place) for one in page.damage} == {"bad.json", "a:b.json"}
+    assert {Path(one.place).name for one in page.damage} == {"bad.json", "a:b.json"}
     last = storage.documents(Query(kinds("session"), limit=2), page.next)
     assert [one.id for one in last.documents] == ["s2"]
     assert not last.damage
