@@ -36,16 +36,18 @@ class PeerRecord:
 
 
 def ours(root: str) -> None:
-    """Log and flush through the library, in parts of 1000."""
+    """Log through the library, and flush 1000 at a time in the same thread, as the peer does."""
     events = Events(FileStorage(root), system_runtime())
-    with events.logger("bench", JOB, durability=Durability.OS) as logger:
-        for number in range(COUNT):
-            logger.log(AgentStarted(JOB, "agent-item_1", f"item_{number}", f"mapreduce-agent-{JOB}_agent_1", 1))
+    logger = events.logger("bench", JOB, durability=Durability.OS, capacity=2000)
+    for number in range(COUNT):
+        logger.log(AgentStarted(JOB, "agent-item_1", f"item_{number}", f"mapreduce-agent-{JOB}_agent_1", 1))
+        if number % 1000 == 999:
+            logger.flush()
     events.close()
 
 
 def peer(path: Path) -> None:
-    """Build, unstructure, dump and write; written in parts of 1000 too."""
+    """Build, unstructure, dump; write 1000 at a time."""
     convert = make_converter().unstructure
     metadata = {"host": socket.gethostname(), "pid": os.getpid(), "thread": threading.current_thread().name}
     correlation = str(uuid.uuid4())
