@@ -16,7 +16,7 @@ from prodigy_storage.cli.diagnostics import Diagnostic
 from prodigy_storage.cli.interrupts import INTERRUPTED, Interrupts
 from prodigy_storage.cli.looking import job_of
 from prodigy_storage.cli.output import emit, say
-from prodigy_storage.cli.settings import Settings
+from prodigy_storage.cli.settings import NAME, Settings
 from prodigy_storage.cli.verbs import common, example, pass_settings
 from prodigy_storage.demo import Demo, Result
 from prodigy_storage.demo.job import WORKFLOW
@@ -79,7 +79,7 @@ def demo(settings: Settings, /, **wishes: Any) -> None:
     wanted = Wishes(**wishes)
     if wanted.force and wanted.resume is None:
         raise click.UsageError("--force goes with --resume")
-    with Interrupts() as interrupts, _Advice(settings) as advice, settings.open() as store:
+    with Interrupts() as interrupts, _Advice() as advice, settings.open() as store:
         job = _job(settings, store, wanted)
         if wanted.resume is None:
             run = advice.run = _started(settings, job, interrupts, wanted)
@@ -144,8 +144,7 @@ def _check_input(store: Store, setup: Setup, wanted: Wishes) -> None:
 class _Advice:
     """A context manager around the open store: lets an error of the store say how to go on."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(self) -> None:
         self.run: Run | None = None
 
     def __enter__(self) -> Self:
@@ -153,7 +152,7 @@ class _Advice:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         if self.run is not None and isinstance(error, StorageError) and not isinstance(error, Fenced | Locked):
-            command = _go_on(self._settings, self.run)
+            command = f"{NAME} demo --resume {self.run.session_id}"
             error.hint = f"What was acknowledged is kept. When this is mended, go on with:\n{command}"
 
 

@@ -11,7 +11,7 @@ from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import TypeAlias
+from typing import Self, TypeAlias
 
 import attrs
 
@@ -23,6 +23,7 @@ from prodigy_storage.model.values import Json
 from prodigy_storage.opening import open as open_store
 from prodigy_storage.ports.storage import Durability
 from prodigy_storage.services.events import EventLogger
+from prodigy_storage.store import Store
 
 _CONTEXT = multiprocessing.get_context("spawn")
 
@@ -60,13 +61,21 @@ Reply: TypeAlias = Counts | StorageError | str | Died
 
 
 def _main(pipe: Connection, assignment: Assignment) -> None:
-    with open_store(assignment.store) as store:
-        logger = store.events.logger(
-            assignment.repo, assignment.job_id, correlation_id=assignment.correlation_id, durability=Durability.OS
-        )
-        with contextlib.suppress(EOFError, ConnectionError):
-            while True:
-                pipe.send(_work(pipe.recv(), assignment, logger))
+    with contextlib.suppress(EOFError, ConnectionError):
+        try:
+            with open_store(assignment.store) as store:
+                _serve(pipe, assignment, store)
+        except StorageError as error:  # of opening: whoever asks first learns it; of closing: nobody asks any more
+            pipe.recv()
+            pipe.send(error)
+
+
+def _serve(pipe: Connection, assignment: Assignment, store: Store) -> None:
+    logger = store.events.logger(
+        assignment.repo, assignment.job_id, correlation_id=assignment.correlation_id, durability=Durability.OS
+    )
+    while True:
+        pipe.send(_work(pipe.recv(), assignment, logger))
 
 
 def _work(work: Work, assignment: Assignment, logger: EventLogger) -> Reply:
@@ -124,7 +133,7 @@ class Pool:
     idle: list[Worker] = attrs.field(factory=list)
     busy: list[Worker] = attrs.field(factory=list)
 
-    def __enter__(self) -> Pool:
+    def __enter__(self) -> Self:
         self.idle = [Worker.start(self.assignment) for _ in range(self.size)]
         return self
 
