@@ -194,33 +194,20 @@ class ThreadBackground:
 
     def identity(self) -> Token:
         """The token of this process; its `writer` is drawn anew in each process and after each fork."""
-        return _identity.token()
+        pid = os.getpid()
+        return _tokens.get(pid) or _tokens.setdefault(pid, _token(pid))  # one for all threads, whoever comes first
 
     def thread_name(self) -> str:
         """The name of the calling thread, as it was when that thread first asked: this is called for each event."""
         return _thread.name
 
 
-class _Identity:
-    """The token, made once for each process id."""
-
-    def __init__(self) -> None:
-        self._token: Token | None = None
-
-    def token(self) -> Token:
-        pid = os.getpid()
-        token = self._token
-        if token is None or token.pid != pid:
-            host, boot, started = socket.gethostname(), boot_id(), start_time(pid)
-            token = self._token = Token(secrets.token_hex(8), pid, host, boot, started)
-        return token
-
-    def forget(self) -> None:
-        self._token = None
+_tokens: dict[int, Token] = {}
+_after_fork.add(lambda: _tokens.clear)  # a pid may come back in a descendant; a writer id must not
 
 
-_identity = _Identity()
-_after_fork.add(lambda: _identity.forget)  # a pid may come back in a descendant; a writer id must not
+def _token(pid: int) -> Token:
+    return Token(secrets.token_hex(8), pid, socket.gethostname(), boot_id(), start_time(pid))
 
 
 def boot_id() -> str:
