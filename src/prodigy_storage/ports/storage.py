@@ -175,19 +175,23 @@ class Batch:
 
     def __attrs_post_init__(self) -> None:
         check_scope(self.scope)
-        seen: set[tuple[str, ...]] = set()
+        seen: set[str | tuple[str, str]] = set()
         for operation in self.operations:
-            if isinstance(operation, Append | Trim):
-                key: tuple[str, ...] = (operation.stream.name,)
+            key: str | tuple[str, str]
+            if isinstance(operation, _ON_STREAMS):
+                key = operation.stream.name
                 if isinstance(operation, Append):
                     _check_records(operation.data)
             else:
                 key = (operation.kind.name, check_name(operation.id))
             if key in seen:
-                raise InvalidValue(f"a batch has at most one operation for {'/'.join(key)}")
+                raise InvalidValue(
+                    f"a batch has at most one operation for {key if isinstance(key, str) else '/'.join(key)}"
+                )
             seen.add(key)
 
 
+_ON_STREAMS = (Append, Trim)
 _RESERVED = re.compile(rb',"_crc":[0-9]+\}\n')
 
 

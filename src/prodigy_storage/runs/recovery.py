@@ -123,8 +123,8 @@ def known_events(around: Surroundings, setup: Setup, found: Recovered) -> set[st
     return ids
 
 
-def missing_events(setup: Setup, found: Recovered, known: set[str]) -> list[Fact]:
-    """The events of acknowledged attempts that the store lacks, in the order of the records."""
+def expected_events(setup: Setup, found: Recovered) -> list[Fact]:
+    """The events of the attempts whose events may be missing, in the order of their records."""
     facts = Facts(setup.job_id, setup.session_id)
     told = ((facts.started(progress.item, progress.attempt), *facts.settled(progress)) for progress in found.candidates)
-    return [fact for many in told for fact in many if fact.id not in known]
+    return [fact for many in told for fact in many]

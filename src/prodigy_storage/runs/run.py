@@ -56,9 +56,9 @@ class Run(View):
         View.__attrs_post_init__(self)
         self._facts = Facts(self.setup.job_id, self.setup.session_id)
 
-    def begin(self, beat: float, missing: Sequence[Fact]) -> None:
-        """Log events that died with an earlier process, and renew the lease every `beat` seconds from now on."""
-        for fact in missing:
+    def begin(self, beat: float, expected: Sequence[Fact]) -> None:
+        """Log those of the expected events that the store lacks; renew the lease every `beat` seconds from now on."""
+        for fact in expected:
             self._log(fact)
         self._heart = self._around.runtime.background.every(beat, self._renew)
 

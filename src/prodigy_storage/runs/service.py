@@ -20,7 +20,7 @@ from prodigy_storage.ports.storage import Check, Durability, Version
 from prodigy_storage.runs.checkpointer import Checkpointer
 from prodigy_storage.runs.journal import Journal
 from prodigy_storage.runs.queue import Queue
-from prodigy_storage.runs.recovery import Recovered, known_events, look, missing_events, recover
+from prodigy_storage.runs.recovery import Recovered, expected_events, known_events, look, recover
 from prodigy_storage.runs.run import Run
 from prodigy_storage.runs.surroundings import Surroundings
 from prodigy_storage.runs.view import View
@@ -232,7 +232,7 @@ class Runs:
         )
         run = Run(setup, state, found.damage, self._around, journal, logger, queue, checkpointer, mutex, known, live)
         if live:
-            run.begin(self._ttl / 3, missing_events(setup, found, known))
+            run.begin(self._ttl / 3, expected_events(setup, found))
         return run
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from prodigy_storage.adapters.memory import MemoryStorage
 from prodigy_storage.codecs.kinds import SESSION
+from prodigy_storage.codecs.progress import PROGRESS
 from prodigy_storage.errors import (
     Ambiguous,
     Fenced,
@@ -207,9 +209,13 @@ def test_a_job_that_somebody_runs_is_locked_and_force_fences_him(store: Store) -
         with pytest.raises(Locked, match=first.session_id):
             store.runs.resume(first.session_id)
         second = store.runs.resume(first.session_id, force=True)
-        first.complete(attempt, 1)
+        with pytest.raises(Fenced):
+            first.complete(attempt, 1)
+        raise Fenced("the loop of an embedder ends like this")
+    assert b'"item_0"' not in store.storage.records(("repo", first.job_id), PROGRESS).data
     with second:
         assert len(list(_completing(second))) == 2
+    assert counted(store)["job_paused"] == 0
     assert store.sessions.get(first.session_id).status is SessionStatus.COMPLETED
 
 
@@ -280,6 +286,71 @@ def test_a_run_that_died_is_resumed_where_it_stopped(storage: Full, clock: FakeC
     )
     assert set(told.values()) == {1}
     assert len(told) == 9 + 3 + 6 + 3 + 3
+
+
+def stored_facts(store: Store, job: str) -> Counter[tuple[str, str, int]]:
+    """Every stored event of an item, repeats included."""
+    store.events.flush()
+    lines = store.storage.records(("repo", job), store.events.stream).data.splitlines()
+    records = [json.loads(line) for line in lines]
+    return Counter(
+        (record["event"]["event_type"], record["metadata"]["item_id"], record["metadata"]["attempt"])
+        for record in records
+        if "item_id" in record["metadata"]
+    )
+
+
+def test_an_item_in_flight_at_a_checkpoint_is_told_once(storage: Full, clock: FakeClock) -> None:
+    """Its start was flushed by the checkpoint, so the resumed run does not tell it again."""
+    run = Store(storage, runtime=fake_runtime(clock=clock)).runs.start("repo", items=[1, 2])
+    first, second = run.claim(), run.claim()
+    assert first is not None
+    assert second is not None
+    run.checkpoint()
+    run.complete(first)
+    storage.alive = lambda _: False  # type: ignore[method-assign]  # it died, and its buffer with it
+    with Store(storage, runtime=fake_runtime(clock=clock)) as store:
+        with store.runs.resume(run.job_id) as again:
+            assert [attempt for attempt in _completing(again)]
+        assert set(stored_facts(store, run.job_id).values()) == {1}
+        assert len(stored_facts(store, run.job_id)) == 4
+
+
+class Halting(Full):
+    """A memory store that calls `hook` once, right after a progress record was stored."""
+
+    hook: Callable[[], None] | None = None
+
+    def commit(self, batch: Batch) -> Receipt:
+        receipt = super().commit(batch)
+        appends = [one for one in batch.operations if isinstance(one, Append) and one.stream == PROGRESS]
+        if appends and self.hook is not None:
+            hook, self.hook = self.hook, None
+            hook()
+        return receipt
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_death_between_a_record_and_its_events_loses_no_event(clock: FakeClock, fails: bool) -> None:
+    """A checkpoint may fold a record whose events were not logged yet; the resumed run logs them."""
+    storage = Halting()
+    run = Store(storage, runtime=fake_runtime(clock=clock)).runs.start("repo", items=[1], max_retries=0)
+    attempt = run.claim()
+    assert attempt is not None
+
+    def die() -> None:
+        run.checkpoint()
+        raise SystemExit
+
+    storage.hook = die
+    with pytest.raises(SystemExit):
+        run.fail(attempt, "boom") if fails else run.complete(attempt)
+    storage.alive = lambda _: False  # type: ignore[method-assign]  # it died
+    with Store(storage, runtime=fake_runtime(clock=clock)) as store:
+        with store.runs.resume(run.job_id) as again:
+            assert again.done
+        outcome = ["agent_failed", "d_l_q_item_added"] if fails else ["agent_completed"]
+        assert stored_facts(store, run.job_id) == Counter((name, "item_0", 1) for name in ["agent_started", *outcome])
 
 
 def test_an_id_in_two_projects_is_ambiguous_and_an_unknown_one_not_found(store: Store) -> None:
