@@ -57,6 +57,18 @@ FIRST, LAST = -(2**63), 2**63 - 1
 CHUNK_BYTES = 1 << 20
 
 
+@contextmanager
+def translated() -> Iterator[None]:
+    """The only place that knows the errors of SQLite."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        full = error.sqlite_errorcode == sqlite3.SQLITE_FULL
+        raise (StorageFull if full else Unavailable)(f"SQLite: {error}") from error
+    except sqlite3.DatabaseError as error:
+        raise Corrupt(f"SQLite: {error}", reason=str(error)) from error
+
+
 class SqliteStorage:
     """Keeps everything in one file. An absent name of a scope is stored as the empty text, which is no name."""
 
@@ -65,33 +77,28 @@ class SqliteStorage:
     def __init__(self, path: Path | str) -> None:
         self._closed = False
         self._lock = threading.Lock()
-        self._db = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
-        self._db.execute("PRAGMA journal_mode = WAL")
-        self._db.executescript(SCHEMA)
+        with translated():
+            self._db = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
+            self._db.execute("PRAGMA journal_mode = WAL")
+            self._db.executescript(SCHEMA)
         with self._transaction("IMMEDIATE") as db:
             db.execute("INSERT INTO store SELECT ?, 0 WHERE NOT EXISTS (SELECT * FROM store)", [uuid.uuid4().hex])
             (self._id,) = db.execute("SELECT id FROM store").fetchone()
 
     @contextmanager
     def _transaction(self, mode: str = "DEFERRED", sync: str = "FULL") -> Iterator[sqlite3.Connection]:
-        """All or nothing, one thread at a time. The only place that knows the errors of SQLite."""
-        with self._lock:
+        """All or nothing, one thread at a time."""
+        with self._lock, translated():
             if self._closed:
                 raise Closed("the store was closed")
+            self._db.execute(f"PRAGMA synchronous = {sync}")
+            self._db.execute(f"BEGIN {mode}")
             try:
-                self._db.execute(f"PRAGMA synchronous = {sync}")
-                self._db.execute(f"BEGIN {mode}")
-                try:
-                    yield self._db
-                    self._db.execute("COMMIT")
-                finally:
-                    if self._db.in_transaction:
-                        self._db.execute("ROLLBACK")
-            except sqlite3.OperationalError as error:
-                full = error.sqlite_errorcode == sqlite3.SQLITE_FULL
-                raise (StorageFull if full else Unavailable)(f"SQLite: {error}") from error
-            except sqlite3.DatabaseError as error:
-                raise Corrupt(f"SQLite: {error}", reason=str(error)) from error
+                yield self._db
+                self._db.execute("COMMIT")
+            finally:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
 
     def commit(self, batch: Batch) -> Receipt:
         versions = {}
@@ -113,7 +120,7 @@ class SqliteStorage:
                     self._trim(db, scope, operation)
         return Receipt(versions, batch.durability)
 
-    def _trim(self, db: sqlite3.Connection, scope: Scope, trim: Trim) -> None:
+    def _trim(self, db: sqlite3.Connection, scope: tuple[str, str], trim: Trim) -> None:
         stream = (trim.stream.name, *scope)
         if isinstance(trim.before, int):  # appends that are older as a whole, up to the first that is not
             number = 0
@@ -158,7 +165,8 @@ class SqliteStorage:
         pieces, size = [], 0
         with self._transaction() as db:
             number = self._number(db, after)
-            for number, data in appends(db, (stream.name, *columns(scope)), number):  # noqa: B007 - the last one is the cursor
+            for row, data in appends(db, (stream.name, *columns(scope)), number):
+                number = row
                 pieces.append(data)
                 size += len(data)
                 if size >= CHUNK_BYTES:
@@ -205,8 +213,9 @@ def expect(db: sqlite3.Connection, scope: tuple[str, str], operation: Put | Dele
     kind, id_ = operation.kind.name, operation.id
     row = db.execute(f"SELECT version FROM documents WHERE {ONE}", [kind, *scope, id_]).fetchone()
     actual = str(row[0]) if row else None
-    wanted = {Expect.ANY: actual, Expect.ABSENT: None}.get(operation.expect, operation.expect)
-    if actual != wanted:
+    if operation.expect is Expect.ANY:
+        return
+    if actual != (None if operation.expect is Expect.ABSENT else operation.expect):
         raise Conflict(f"{kind} {id_!r} has changed", operation=number, kind=kind, id=id_, actual=actual)
 
 

@@ -19,8 +19,12 @@ pytest.register_assert_rewrite(
             "contract_names",
             "contract_processes",
             "contract_streams",
+            "contract_takeovers",
+            "contract_trims",
             "contract_walks",
+            "granting",
             "machine",
+            "oracle",
             "samples",
         )
     )

@@ -7,10 +7,13 @@ from prodigy_storage.testing.contract_lifetime import LifetimeContract
 from prodigy_storage.testing.contract_names import NameContract
 from prodigy_storage.testing.contract_processes import ProcessContract
 from prodigy_storage.testing.contract_streams import StreamContract
+from prodigy_storage.testing.contract_trims import TrimContract
 from prodigy_storage.testing.contract_walks import WalkContract
 
 
-class StorageContract(BatchContract, WalkContract, StreamContract, NameContract, LifetimeContract, ProcessContract):
+class StorageContract(
+    BatchContract, WalkContract, StreamContract, TrimContract, NameContract, LifetimeContract, ProcessContract
+):
     """What a backend promises, one test or more for each clause that can be tested without breaking disks.
 
     ```python

@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from contextlib import closing
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import pytest
 
-from prodigy_storage.adapters.memory import MemoryStorage
-from prodigy_storage.errors import Conflict, Fenced, Locked
-from prodigy_storage.ports.clock import Clock
+from prodigy_storage.errors import Fenced, Locked
 from prodigy_storage.ports.locks import Grant, Locks
 from prodigy_storage.ports.presence import Token
-from prodigy_storage.ports.storage import Append, Batch, Storage
+from prodigy_storage.ports.storage import Storage
 from prodigy_storage.testing.base import in_threads
+from prodigy_storage.testing.contract_takeovers import ADA, BOB, JOB, TakeoverContract, write, writes
 from prodigy_storage.testing.fakes import START, FakeClock
 from prodigy_storage.testing.posing import Posing
-from prodigy_storage.testing.samples import LOG, line, numbers
-
-JOB = ("shop", "job")
-ADA = Token("writer-ada", 101, "engine", "boot", 1.0)
-BOB = Token("writer-bob", 102, "engine", "boot", 2.0)
+from prodigy_storage.testing.samples import numbers
 
 
-class LocksContract(ABC):
+class LocksContract(TakeoverContract):
     """What locks promise, whoever implements them.
 
     ```python
@@ -38,40 +29,6 @@ class LocksContract(ABC):
     The storage that `locks` gets is also a `Presence`: a view of one store with a token of its own, as a process
     of its own would have it. Whether that process lives is up to the test.
     """
-
-    @abstractmethod
-    def locks(self, storage: Storage, clock: Clock) -> Locks:
-        """The locks under test, as one process sees them."""
-
-    def open(self, place: Path) -> Storage:
-        """Where the leases are kept; memory, unless a subclass says otherwise. At the place is nothing yet."""
-        return MemoryStorage()
-
-    @pytest.fixture
-    def storage(self, tmp_path: Path) -> Iterator[Storage]:
-        """The store in which the leases are."""
-        with closing(self.open(tmp_path / "store")) as storage:
-            yield storage
-
-    @pytest.fixture
-    def clock(self) -> FakeClock:
-        """The clock that all processes share."""
-        return FakeClock()
-
-    @pytest.fixture
-    def living(self) -> dict[Token, bool | None]:
-        """Who lives: True, False, or None for what cannot be known."""
-        return {}
-
-    @pytest.fixture
-    def ada(self, storage: Storage, clock: FakeClock, living: dict[Token, bool | None]) -> Locks:
-        """The locks as one process sees them."""
-        return self.locks(Posing(storage, ADA, living), clock)
-
-    @pytest.fixture
-    def bob(self, storage: Storage, clock: FakeClock, living: dict[Token, bool | None]) -> Locks:
-        """The locks as another process sees them."""
-        return self.locks(Posing(storage, BOB, living), clock)
 
     def test_c16_a_lock_has_one_living_holder(self, ada: Locks, bob: Locks) -> None:
         """While its holder lives, neither another process nor the holder itself can acquire a lock again."""
@@ -133,7 +90,7 @@ class LocksContract(ABC):
         """Batches under the guard of a held lock commit, whatever time passes."""
         grant = ada.acquire(JOB, "job", ttl=10)
         for n in range(5):
-            _write(storage, grant, n)
+            write(storage, grant, n)
             clock.advance(7)
         assert numbers(storage, JOB)[0] == [0, 1, 2, 3, 4]
 
@@ -147,17 +104,17 @@ class LocksContract(ABC):
         living[ADA] = {"died": False, "expired": None}.get(end, True)
         if end == "released":
             ada.release(stale)
-            assert not _writes(storage, stale)
+            assert not writes(storage, stale)
         clock.advance(11)
         fresh = bob.acquire(JOB, "job", force=end == "forced")
-        assert not _writes(storage, stale)
-        _write(storage, fresh, 1)
+        assert not writes(storage, stale)
+        write(storage, fresh, 1)
         bob.release(fresh)
-        assert not _writes(storage, stale)
-        assert not _writes(storage, fresh)
+        assert not writes(storage, stale)
+        assert not writes(storage, fresh)
         again = ada.acquire(JOB, "job")
-        assert not _writes(storage, stale)
-        _write(storage, again, 2)
+        assert not writes(storage, stale)
+        write(storage, again, 2)
         assert numbers(storage, JOB)[0] == [1, 2]
 
     def test_c16_renewing_fences_nobody(self, storage: Storage, ada: Locks, bob: Locks) -> None:
@@ -166,8 +123,8 @@ class LocksContract(ABC):
         for n in range(3):
             ada.renew(mine)
             bob.renew(other)
-            _write(storage, mine, 2 * n)
-            _write(storage, other, 2 * n + 1)
+            write(storage, mine, 2 * n)
+            write(storage, other, 2 * n + 1)
         assert numbers(storage, JOB)[0] == [0, 1, 2, 3, 4, 5]
 
     def test_c16_a_fenced_holder_cannot_renew(self, storage: Storage, ada: Locks, bob: Locks) -> None:
@@ -177,7 +134,7 @@ class LocksContract(ABC):
         with pytest.raises(Fenced):
             ada.renew(stale)
         bob.renew(fresh)
-        _write(storage, fresh, 1)
+        write(storage, fresh, 1)
 
     def test_c16_release_is_idempotent(self, ada: Locks, bob: Locks) -> None:
         """A lock can be given back twice, and the second time takes it from nobody."""
@@ -189,47 +146,6 @@ class LocksContract(ABC):
         with pytest.raises(Locked):
             ada.acquire(JOB, "job")
         bob.renew(fresh)
-
-    def test_c16_force_fences_a_living_holder(self, storage: Storage, ada: Locks, bob: Locks) -> None:
-        """`force` takes a lock from a holder that lives; that one can neither write, renew nor release."""
-        stale = ada.acquire(JOB, "job")
-        fresh = bob.acquire(JOB, "job", force=True)
-        assert not _writes(storage, stale)
-        ada.release(stale)
-        lease = ada.inspect(JOB, "job")
-        assert lease is not None
-        assert (lease.owner, lease.epoch) == (BOB, fresh.epoch)
-
-    def test_c16_a_dead_holder_is_succeeded_at_once(
-        self, ada: Locks, bob: Locks, living: dict[Token, bool | None]
-    ) -> None:
-        """A holder that is known to be dead keeps nothing, however fresh its heartbeat is."""
-        ada.acquire(JOB, "job", ttl=3600)
-        living[ADA] = False
-        assert bob.acquire(JOB, "job").epoch
-
-    def test_c16_a_living_holder_does_not_expire(self, ada: Locks, bob: Locks, clock: FakeClock) -> None:
-        """A holder that is known to live keeps its lock, however old its heartbeat is."""
-        ada.acquire(JOB, "job", ttl=1)
-        clock.advance(3600)
-        with pytest.raises(Locked):
-            bob.acquire(JOB, "job")
-
-    def test_c16_an_unknown_holder_keeps_its_lock_until_it_expires(
-        self, ada: Locks, bob: Locks, clock: FakeClock, living: dict[Token, bool | None]
-    ) -> None:
-        """Who cannot be judged from here is given its time to live after each renewal, and no more."""
-        grant = ada.acquire(JOB, "job", ttl=60)
-        living[ADA] = None
-        for _ in range(3):
-            clock.advance(59)
-            with pytest.raises(Locked):
-                bob.acquire(JOB, "job")
-            ada.renew(grant)
-        clock.advance(61)
-        bob.acquire(JOB, "job")
-        with pytest.raises(Fenced):
-            ada.renew(grant)
 
     def test_c16_of_many_that_want_a_lock_one_gets_it(
         self, storage: Storage, clock: FakeClock, living: dict[Token, bool | None]
@@ -245,7 +161,7 @@ class LocksContract(ABC):
             grants += got
             living.update(dict.fromkeys(living, False))
         assert [grant.epoch for grant in grants] == sorted({grant.epoch for grant in grants})
-        assert [_writes(storage, grant) for grant in grants] == [False] * 4 + [True]
+        assert [writes(storage, grant) for grant in grants] == [False] * 4 + [True]
 
     def test_c16_inspect_and_list_tell_what_is_held(
         self, ada: Locks, bob: Locks, clock: FakeClock, living: dict[Token, bool | None]
@@ -269,19 +185,6 @@ class LocksContract(ABC):
         free = bob.inspect(JOB, "job")
         assert free is None or free.owner is None
         assert [lease.epoch for lease in ada.list()] == [kept.epoch]
-
-
-def _write(storage: Storage, grant: Grant, number: int) -> None:
-    storage.commit(Batch(grant.scope, [grant.guard, Append(LOG, line(number))]))
-
-
-def _writes(storage: Storage, grant: Grant) -> bool:
-    """Whether something could be written under the grant."""
-    try:
-        storage.commit(Batch(grant.scope, [grant.guard]))
-    except Conflict:
-        return False
-    return True
 
 
 def _try(locks: Locks) -> Grant | None:

@@ -23,9 +23,6 @@ from prodigy_storage.ports.storage import (
     Cursor,
     Delete,
     Durability,
-    Expect,
-    Expectation,
-    Kind,
     Operation,
     Position,
     Put,
@@ -33,83 +30,21 @@ from prodigy_storage.ports.storage import (
     Storage,
     Stream,
     Trim,
-    Version,
 )
+from prodigy_storage.testing.granting import Mark, floor_of, operations_for
 from prodigy_storage.testing.oracle import Key, Oracle
-from prodigy_storage.testing.samples import BLOB, LOG, NOTE, SCOPES, TRAIL, note, read, walk
-
-IDS = ("a", "A", "a/b", "é", "z" * 60)
-TIMES = st.integers(min_value=-1, max_value=6)
-
-scopes = st.sampled_from([("shop", "job"), ("shop",), (), *SCOPES])
-tags = st.fixed_dictionaries({}, optional={"colour": st.sampled_from(["red", "blue"]), "shape": st.just("round")})
-bodies = st.builds(lambda at, tags, text: note(text, at=at, tags=tags), TIMES, tags, st.sampled_from("xyz"))
-documents = st.one_of(
-    st.tuples(st.just(NOTE), st.sampled_from(IDS), bodies),
-    st.tuples(st.just(BLOB), st.sampled_from(IDS), st.binary(max_size=4)),
+from prodigy_storage.testing.samples import BLOB, LOG, NOTE, TRAIL, read, walk
+from prodigy_storage.testing.wishes import (
+    IDS,
+    Wish,
+    changes,
+    cuts,
+    growths,
+    queries,
+    scopes,
+    streams,
+    wishes,
 )
-expectations = st.sampled_from(["right"] * 12 + ["any"] * 6 + ["absent", "stale", "alien"])
-queries = st.builds(
-    Query,
-    kind=st.sampled_from([NOTE, NOTE, BLOB]),
-    scope=st.sampled_from([(), (), ("shop",), ("shop",), *SCOPES]),
-    tags=st.one_of(st.just({}), tags),
-    since=st.none() | st.none() | TIMES,
-    until=st.none() | st.none() | TIMES,
-    limit=st.integers(min_value=1, max_value=4),
-)
-
-
-@attrs.frozen
-class Change:
-    """A wish for a put, a delete or a check; what it expects is said by a word and found in the model."""
-
-    verb: str
-    kind: Kind
-    id: str
-    body: bytes
-    expect: str
-
-
-@attrs.frozen
-class Growth:
-    """A wish for an append of records with these times."""
-
-    stream: Stream
-    ats: Sequence[int]
-    text: str
-
-
-@attrs.frozen
-class Cut:
-    """A wish for a trim: by time, or by one of the cursors that are known."""
-
-    stream: Stream
-    before: int
-    cursor: int | None
-
-
-Wish = Change | Growth | Cut
-streams = st.sampled_from([LOG, LOG, TRAIL])
-changes = st.builds(
-    lambda verb, document, expect: Change(verb, document[0], document[1], document[2], expect),
-    st.sampled_from(["put"] * 5 + ["delete", "check"]),
-    documents,
-    expectations,
-)
-growths = st.builds(Growth, streams, st.lists(TIMES, min_size=1, max_size=4), st.sampled_from(["", "text"]))
-cuts = st.builds(Cut, streams, TIMES, st.none() | st.integers(min_value=0, max_value=30))
-wishes = st.lists(st.one_of(changes, changes, changes, growths, cuts), min_size=1, max_size=8)
-
-
-@attrs.define(eq=False)
-class Mark:
-    """A cursor that was taken, and the number of the record that it should give next."""
-
-    stream: Stream
-    scope: Scope
-    position: int
-    cursor: Cursor
 
 
 @attrs.define(eq=False)
@@ -157,65 +92,20 @@ class StorageMachine(RuleBasedStateMachine):
 
     def _commit(self, scope: Scope, wishes: Sequence[Wish], durability: Durability) -> None:
         """Commit what is wished for; it is refused if and only if the model says so."""
-        operations = self._operations(scope, wishes)
+        operations = operations_for(wishes, scope, self.oracle, self.marks)
         failing = self.oracle.failing(scope, operations)
         if failing:
             with pytest.raises(Conflict) as caught:
                 self.storage.commit(Batch(scope, operations, durability))
             self._check_conflict(scope, operations, failing, caught.value)
         else:
-            floors = [self._floor(scope, op) for op in operations if isinstance(op, Trim)]
+            floors = [floor_of(op, scope, self.oracle, self.marks) for op in operations if isinstance(op, Trim)]
             receipt = self.storage.commit(Batch(scope, operations, durability))
             assert receipt.durability >= durability
             self.oracle.apply(scope, operations, receipt.versions)
             for stream, floor in floors:
                 self.oracle.tape(stream, scope).allow_trim(floor)
         self._check_touched(scope, operations)
-
-    def _operations(self, scope: Scope, wishes: Sequence[Wish]) -> list[Operation]:
-        """The operations wished for, the first for each document and stream."""
-        operations: dict[object, Operation] = {}
-        for wish in wishes:
-            if isinstance(wish, Change):
-                operations.setdefault((wish.kind.name, wish.id), self._change(scope, wish))
-            elif isinstance(wish, Growth):
-                data = self.oracle.tape(wish.stream, scope).next_records(wish.ats, wish.text)
-                operations.setdefault(wish.stream.name, Append(wish.stream, data))
-            else:
-                operations.setdefault(wish.stream.name, Trim(wish.stream, self._before(scope, wish)))
-        return list(operations.values())
-
-    def _change(self, scope: Scope, wish: Change) -> Operation:
-        expect = self._expectation((wish.kind.name, scope, wish.id), wish.expect)
-        if wish.verb == "put":
-            return Put(wish.kind, wish.id, wish.body, expect)
-        return (Delete if wish.verb == "delete" else Check)(wish.kind, wish.id, expect)
-
-    def _expectation(self, key: Key, word: str) -> Expectation:
-        current = self.oracle.version(key)
-        if word in ("any", "absent"):
-            return Expect(word)
-        if word == "right":
-            return Expect.ABSENT if current is None else Version(current)
-        past = [version for _, version in self.oracle.history.get(key, []) if version != current]
-        if word == "stale" and past:
-            return Version(past[-1])
-        others = [version for other, (_, version) in self.oracle.documents.items() if other != key]
-        return Version(others[0] if others else "no version")
-
-    def _before(self, scope: Scope, wish: Cut) -> Cursor | int:
-        fitting = [mark.cursor for mark in self.marks if (mark.stream, mark.scope) == (wish.stream, scope)]
-        return wish.before if wish.cursor is None or not fitting else fitting[wish.cursor % len(fitting)]
-
-    def _floor(self, scope: Scope, trim: Trim) -> tuple[Stream, int]:
-        if isinstance(trim.before, int):
-            return trim.stream, self.oracle.tape(trim.stream, scope).older(trim.before)
-        places = [
-            mark.position
-            for mark in self.marks
-            if (mark.stream, mark.scope, mark.cursor) == (trim.stream, scope, trim.before)
-        ]
-        return trim.stream, max(places)
 
     def _check_conflict(
         self, scope: Scope, operations: Sequence[Operation], failing: Sequence[int], error: Conflict

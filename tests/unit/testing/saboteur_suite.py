@@ -6,7 +6,7 @@ import itertools
 from pathlib import Path
 
 import pytest
-from saboteurs import OF_BATCHES, OF_LIFETIMES, OF_NAMES, OF_STREAMS, OF_WALKS, Honest
+from saboteurs import OF_BATCHES, OF_LIFETIMES, OF_NAMES, OF_STREAMS, OF_TRIMS, OF_WALKS, Honest
 
 from prodigy_storage.testing import StorageContract
 from prodigy_storage.testing.base import Contract
@@ -14,6 +14,7 @@ from prodigy_storage.testing.contract_batches import BatchContract
 from prodigy_storage.testing.contract_lifetime import LifetimeContract
 from prodigy_storage.testing.contract_names import NameContract
 from prodigy_storage.testing.contract_streams import StreamContract
+from prodigy_storage.testing.contract_trims import TrimContract
 from prodigy_storage.testing.contract_walks import WalkContract
 
 numbers = itertools.count()
@@ -32,9 +33,10 @@ PARTS = {
     WalkContract: OF_WALKS,
     NameContract: OF_NAMES,
     StreamContract: OF_STREAMS,
+    TrimContract: OF_TRIMS,
     LifetimeContract: OF_LIFETIMES,
 }
 for part, backends in PARTS.items():
     for backend in backends:
         name = f"Test{backend.__name__}"
-        globals()[name] = type(name, (InMemory, part), {"open": lambda self, place, cls=backend: cls(place)})
+        globals()[name] = type(name, (InMemory, part), {"open": lambda _self, place, cls=backend: cls(place)})

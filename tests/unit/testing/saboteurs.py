@@ -403,11 +403,9 @@ class ReadsAfterClose(Honest):
         return self._storage
 
     def commit(self, batch):
-        return super(ReadsAfterClose, self).commit(batch) if not self._closed else self.refuse()
-
-    @staticmethod
-    def refuse():
-        raise Closed("closed")
+        if self._closed:
+            raise Closed("closed")
+        return super().commit(batch)
 
 
 class ClosesOnlyOnce(Honest):
@@ -452,11 +450,9 @@ OF_STREAMS = [
     DropsTheLastRecord,
     WaitsInsteadOfRewinding,
     StartsAgainInsteadOfRewinding,
-    TrimsOneRecordTooMany,
-    TrimsWhatIsAsOld,
-    TrimsWhenTheBatchIsRefused,
     MixesUpThreads,
 ]
+OF_TRIMS = [TrimsOneRecordTooMany, TrimsWhatIsAsOld, TrimsWhenTheBatchIsRefused]
 OF_LIFETIMES = [
     DoublesARecordOnReopen,
     LosesARecordOnReopen,
@@ -467,4 +463,4 @@ OF_LIFETIMES = [
     ClosesOnlyOnce,
     CallsEverybodyAlive,
 ]
-SABOTEURS = [*OF_BATCHES, *OF_WALKS, *OF_NAMES, *OF_STREAMS, *OF_LIFETIMES]
+SABOTEURS = [*OF_BATCHES, *OF_WALKS, *OF_NAMES, *OF_STREAMS, *OF_TRIMS, *OF_LIFETIMES]
