@@ -74,7 +74,7 @@ def _failure(failure: Failure) -> Iterator[Text]:
     where = ", ".join(
         part for part in (failure.agent_id, failure.step_failed and f"step {failure.step_failed}") if part
     )
-    head = f"  attempt {failure.attempt_number}   {local(failure.timestamp):%Y-%m-%d %H:%M:%S}"
+    head = f"  attempt {failure.attempt_number}   {local(failure.timestamp):%Y-%m-%d %H:%M:%S %Z}"
     yield Text(clean(f"{head}   after {milliseconds(failure.duration_ms)}   {where}"))
     code = "" if failure.error_type.exit_code is None else f", exit code {failure.error_type.exit_code}"
     known = "" if failure.error_type.name == "Unknown" else f"  ({failure.error_type.name}{code})"

@@ -86,8 +86,9 @@ def ls(settings: Settings, /, limit: int, **chosen: Any) -> None:
     def show(out: Console) -> None:
         for line in events_screen.lines(records, out.width, SystemClock().now()):
             out.print(line, soft_wrap=True)
-        if records and len(records) == limit:
-            say(f"The newest {limit:,} (--limit {limit}).")
+        if records:
+            which = f"the newest {limit:,} (--limit {limit})" if len(records) == limit else f"{len(records):,} events"
+            say(f"{which[0].upper()}{which[1:]}, times in {times.local(records[-1].timestamp):%Z}.")
         if not records and limit:
             _nothing(settings, chosen, known)
 

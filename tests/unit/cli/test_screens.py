@@ -455,3 +455,65 @@ def test_an_error_is_a_few_lines():
     assert Diagnostic.of_error(error).line() == "corrupt: a.json: byte 7: it is no JSON\n  Look at it."
     assert Diagnostic.of_error(ambiguous).line() == "ambiguous: two jobs\n  a/1\n  b/1"
     assert Diagnostic.of_error(error).json()["offset"] == 7
+
+
+VERBS = ["demo", "repos", "health", "locks list", "events ls", "events stats", "dlq list", "dlq inspect", "dlq stats"]
+VERBS += ["sessions list", "sessions show", "checkpoints list", "checkpoints show"]
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_has_help_with_an_example(ask, verb):
+    """`--help` of each verb shows how it is typed, and the options that all verbs have."""
+    out = ask(*verb.split(), "--help").out
+
+    assert f"  prodigy-storage {verb}" in out
+    assert "--json" in out
+    assert "--root" in out
+    assert "--debug" in out
+
+
+def test_the_program_alone_shows_its_verbs(ask):
+    """Without a verb the help is shown."""
+    answer = ask()
+
+    assert answer.code == 0
+    assert all(verb.split()[0] in answer.out for verb in VERBS)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("events lst", "did you mean"),
+        ("events", "events needs a verb: ls or stats"),
+        ("frobnicate", "there are: demo, events"),
+        ("sessions list --limt 3", "--limit"),
+        ("sessions list --status asleep", "completed"),
+        ("events ls --since 1x", "1h30m"),
+        ("events ls --limit -1", "-1"),
+        ("demo --workers 0", "0"),
+        ("demo --input /nowhere/at/all", "/nowhere/at/all"),
+        ("demo --force", "--resume"),
+        ("demo surplus", "surplus"),
+    ],
+)
+def test_wrong_usage_says_what_is_right(ask, words, said):
+    """Errors of usage end with 2, on stderr for people and as the one object for programs."""
+    people = ask(*words.split())
+    machine = ask(*words.split(), "--json")
+
+    assert (people.code, people.out, machine.code, machine.err) == (2, "", 2, "")
+    assert said in people.err
+    assert said in machine.out
+    assert machine.json["diagnostics"][0]["code"] == "usage"
+
+
+def test_a_defect_shows_no_traceback(ask, store, monkeypatch):
+    """An exception that nobody expected is one line and a way to see more."""
+    monkeypatch.setattr(store, "repos", lambda: 1 / 0)
+
+    answer = ask("repos")
+
+    assert answer.code == 1
+    assert answer.err.startswith("internal: ZeroDivisionError: division by zero\n")
+    assert "--debug" in answer.err
+    assert "Traceback" in ask("repos", "--debug").err
