@@ -16,7 +16,7 @@ _DECODER = msgspec.json.Decoder(_Id)
 
 def derived_id(*parts: object) -> str:
     """A UUID (version 8, RFC 9562) that depends on nothing but `parts`."""
-    digest = hashlib.blake2b("\0".join(map(str, parts)).encode(errors="surrogatepass"), digest_size=16).hexdigest()
+    digest = hashlib.blake2b("\0".join([str(part) for part in parts]).encode(), digest_size=16).hexdigest()
     return f"{digest[:8]}-{digest[8:12]}-8{digest[13:16]}-8{digest[17:20]}-{digest[20:]}"
 
 

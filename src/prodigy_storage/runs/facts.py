@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import attrs
 
 from prodigy_storage.codecs.event_ids import derived_id
@@ -18,8 +20,7 @@ from prodigy_storage.model.jobs import Outcome, Progress
 from prodigy_storage.model.values import Duration
 
 
-@attrs.frozen
-class Fact:
+class Fact(NamedTuple):
     """An event with its derived id and what its record says beside it."""
 
     id: str

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 
 from prodigy_storage.adapters.files.disk import DIRECTORY_MODE, Disk
 from prodigy_storage.errors import Corrupt, ReadOnly, StorageError
@@ -87,7 +88,8 @@ class Tree:
         """
         if not os.path.lexists(self.root):
             os.makedirs(os.path.dirname(self.root), DIRECTORY_MODE, exist_ok=True)
-            self.disk.make_folder(self.root)
+            with suppress(FileExistsError):  # another process was faster
+                self.disk.make_folder(self.root)
             self.disk.sync_folder(os.path.dirname(self.root))
         status = os.stat(self.root)
         if not stat.S_ISDIR(status.st_mode):

@@ -2,11 +2,13 @@ import json
 import os
 import shutil
 import stat
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from prodigy_storage.adapters.files import FileStorage
+from prodigy_storage.adapters.files.disk import Disk
 from prodigy_storage.errors import Corrupt, StorageError, Unsupported
 from prodigy_storage.ports.storage import Append, Batch, Check, Expect, Put, Query
 
@@ -139,3 +141,18 @@ def test_damaged_and_stray_documents_are_reported_on_the_first_page(root, storag
     last = storage.documents(Query(kinds("session"), limit=2), page.next)
     assert [one.id for one in last.documents] == ["s2"]
     assert not last.damage
+
+
+class Beaten(Disk):
+    """A disk on which another process makes every folder a moment earlier."""
+
+    def make_folder(self, path):
+        os.mkdir(path)
+        super().make_folder(path)
+
+
+def test_a_folder_that_another_process_makes_first_is_used(tmp_path, kinds):
+    """Two processes may begin one store at the same moment; the slower one goes on."""
+    with closing(FileStorage(tmp_path / "store", disk=Beaten())) as storage:
+        storage.commit(Batch((), (Put(kinds("session"), "a", b'{"n":1}'),)))
+        assert storage.fetch((), kinds("session"), ["a"])["a"].body == b'{"n":1}'
