@@ -18,6 +18,8 @@ from pathlib import Path
 
 import pytest
 
+import prodigy_storage
+
 from .conftest import PROGRAM, call, environment, make_input
 
 ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
@@ -34,8 +36,8 @@ def many(tmp_path):
     """An input that takes a while: slow to parse, and enough of it."""
     place = tmp_path / "many"
     place.mkdir()
-    source = "\n".join(f"def f{number}(a, b=[1, 2, 3]): return {{a: b, 'x': [a for a in b]}}" for number in range(1500))
-    for number in range(40):
+    source = "\n".join(f"def f{number}(a, b=[1, 2, 3]): return {{a: b, 'x': [a for a in b]}}" for number in range(900))
+    for number in range(24):
         (place / f"m{number:02}.py").write_text(source)
     return place
 
@@ -56,14 +58,13 @@ def started(*words, **more):
     )
 
 
-def settled(root, session, count):
-    """Wait until the store has so many settled items."""
-    for _ in range(600):
-        found = call("sessions", "show", session, "--root", root, "--json", code=None)
-        progress = found.json["data"]["progress"] if found.code == 0 else {"completed": 0}
-        if progress["completed"] >= count:
-            return
-        time.sleep(0.05)
+def settled(root, session):
+    """Wait until the store has a settled item."""
+    with prodigy_storage.open(root) as store:
+        for _ in range(3000):
+            if store.sessions.find(session) and store.runs.look(store.runs.find(session)).state.done:
+                return
+            time.sleep(0.01)
     pytest.fail("the demo does not get on")
 
 
@@ -163,7 +164,7 @@ class TestResume:
     def test_a_killed_run_is_found_and_finished(self, many, tmp_path):
         """After kill -9, a new demo names the unfinished run, and --resume brings it to the whole result."""
         root = tmp_path / "root"
-        crashed = call("demo", "--input", many, "--root", root, "--crash-after", 20, code=-signal.SIGKILL)
+        crashed = call("demo", "--input", many, "--root", root, "--crash-after", 12, code=-signal.SIGKILL)
         session = crashed.err.splitlines()[0]
 
         other = call("demo", "--input", make_input(tmp_path / "small"), "--root", root)
@@ -173,20 +174,20 @@ class TestResume:
         notice = other.err.splitlines()
         assert notice[0] != session
         assert notice[1] == f"An unfinished run was found: {session}"
-        assert notice[2].startswith("  20 of 40 done, stopped ")
+        assert notice[2].startswith("  12 of 24 done, stopped ")
         assert notice[2].endswith("(killed). Go on with:")
         assert notice[3] == f"  prodigy-storage --root {root} demo --resume {session}"
         assert "killed" in listed.out
         assert resumed.json["data"]["session_id"] == session
-        assert resumed.json["data"]["completed"] == 40
-        assert resumed.err.splitlines()[1].startswith("Going on with 20 of 40 Python files")
+        assert resumed.json["data"]["completed"] == 24
+        assert resumed.err.splitlines()[1].startswith("Going on with 12 of 24 Python files")
 
     def test_a_held_run_is_locked_until_it_is_forced(self, many, tmp_path):
         """A frozen holder is named to whoever resumes; --force fences it, and thawed it writes no more and ends with 4."""
         root = tmp_path / "root"
         holder = started("demo", "--input", many, "--root", root, "--workers", 1)
         session = first_line(holder)
-        settled(root, session, 1)
+        settled(root, session)
         holder.send_signal(signal.SIGSTOP)
         try:
             refused = call("demo", "--resume", session, "--root", root, "--json", code=4)
@@ -199,7 +200,7 @@ class TestResume:
         assert why["code"] == "locked"
         assert f"pid {holder.pid} on " in why["message"]
         assert "--force" in why["hint"]
-        assert forced.json["data"]["completed"] == 40
+        assert forced.json["data"]["completed"] == 24
         assert holder.returncode == 4
         assert "fenced: " in told
 
@@ -218,7 +219,7 @@ class TestInterrupts:
         root = tmp_path / "root"
         process = started("demo", "--input", many, "--root", root)
         session = first_line(process)
-        settled(root, session, 1)
+        settled(root, session)
         os.killpg(process.pid, signal.SIGINT)
         out, err = process.communicate(timeout=60)
 
@@ -227,20 +228,20 @@ class TestInterrupts:
         assert f"  prodigy-storage --root {root} demo --resume {session}" in err.splitlines()
         shown = call("sessions", "show", session, "--root", root)
         assert re.search(r"status +Paused\n", shown.out)
-        assert call("demo", "--resume", session, "--root", root, "--json").json["data"]["completed"] == 40
+        assert call("demo", "--resume", session, "--root", root, "--json").json["data"]["completed"] == 24
 
     def test_a_second_one_ends_at_once(self, many, tmp_path):
         """The second Ctrl-C waits for nothing, and the run can still be resumed."""
         root = tmp_path / "root"
         process = started("demo", "--input", many, "--root", root)
         session = first_line(process)
-        settled(root, session, 1)
+        settled(root, session)
         for _ in range(2):
             os.killpg(process.pid, signal.SIGINT)
         process.communicate(timeout=60)
 
         assert process.returncode == 130
-        assert call("demo", "--resume", session, "--root", root, "--json").json["data"]["completed"] == 40
+        assert call("demo", "--resume", session, "--root", root, "--json").json["data"]["completed"] == 24
 
     @pytest.mark.parametrize("wait", [0.15, 0.3, 0.6])
     def test_one_at_the_start_is_quiet(self, many, tmp_path, wait):
@@ -255,7 +256,7 @@ class TestInterrupts:
         assert "Traceback" not in err
         session = next((line for line in err.splitlines() if line.startswith("session-")), None)
         if session:
-            assert call("demo", "--resume", session, "--root", root, "--json").json["data"]["completed"] == 40
+            assert call("demo", "--resume", session, "--root", root, "--json").json["data"]["completed"] == 24
 
 
 class TestErrors:
