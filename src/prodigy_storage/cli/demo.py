@@ -23,9 +23,12 @@ from prodigy_storage.demo.job import WORKFLOW
 from prodigy_storage.demo.sources import default_input, find
 from prodigy_storage.errors import Fenced, Locked, NotFound, StorageError
 from prodigy_storage.model.jobs import Setup
+from prodigy_storage.model.values import Json
 from prodigy_storage.ports.storage import Capability
 from prodigy_storage.runs import Run
 from prodigy_storage.store import Store
+
+_NEWEST = "\0newest"  # no argument can have a NUL
 
 
 @attrs.frozen(kw_only=True)
@@ -64,7 +67,7 @@ class Wishes:
     "--resume",
     metavar="[ID]",
     is_flag=False,
-    flag_value="",
+    flag_value=_NEWEST,
     help="Go on with an unfinished run: its session or job id, or the newest one.",
 )
 @click.option("--force", is_flag=True, help="With --resume: take the run over from a living process.")
@@ -103,7 +106,7 @@ def _started(settings: Settings, job: Demo, interrupts: Interrupts, wanted: Wish
     directory = Path(os.path.abspath(wanted.input or default_input()))  # noqa: PTH100  # links stay as they are named
     earlier = job.store.runs.newest_unfinished(WORKFLOW)
     note = demo_screen.unfinished(settings, job.store, earlier) if earlier else ""
-    items = find(directory)
+    items = _found(directory)
     interrupts.protect(job)
     run = job.start(directory, items)
     say(run.session_id)
@@ -112,8 +115,15 @@ def _started(settings: Settings, job: Demo, interrupts: Interrupts, wanted: Wish
     return run
 
 
+def _found(directory: Path) -> dict[str, Json]:
+    try:
+        return find(directory)
+    except OSError as error:
+        raise click.UsageError(f"{error.filename} cannot be read: {error.strerror}") from error
+
+
 def _resumed(job: Demo, interrupts: Interrupts, wanted: Wishes) -> Run:
-    setup = job_of(job.store, wanted.resume or _newest(job.store))
+    setup = job_of(job.store, _newest(job.store) if wanted.resume == _NEWEST else str(wanted.resume))
     _check_input(job.store, setup, wanted)
     interrupts.protect(job)
     run = job.resume(setup.session_id, force=wanted.force)

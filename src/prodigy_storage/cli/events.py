@@ -87,7 +87,11 @@ def ls(settings: Settings, /, limit: int, **chosen: Any) -> None:
         for line in events_screen.lines(records, out.width, SystemClock().now()):
             out.print(line, soft_wrap=True)
         if records:
-            which = f"the newest {limit:,} (--limit {limit})" if len(records) == limit else f"{len(records):,} event{'s'[: len(records) != 1]}"
+            which = (
+                f"the newest {limit:,} (--limit {limit})"
+                if len(records) == limit
+                else f"{len(records):,} event{'s'[: len(records) != 1]}"
+            )
             say(f"{which[0].upper()}{which[1:]}, times in {times.local(records[-1].timestamp):%Z}.")
         if not records and limit:
             _nothing(settings, chosen, known)

@@ -154,10 +154,11 @@ class TestResume:
         assert {path for path in before if path.stat().st_mtime_ns != before[path]} == set()
 
     def test_nothing_to_resume(self, parsed):
-        """Without an unfinished run, and for an unknown id, the exit code is 3."""
+        """Without an unfinished run, and for an unknown id, the exit code is 3; an empty id is none."""
         root, _ = parsed
 
         assert "there is no unfinished demo run" in call("demo", "--resume", "--root", root, code=3).err
+        assert "invalid-name" in call("demo", "--resume", "", "--root", root, code=2).err
         assert "there is no session or job nope" in call("demo", "--resume", "nope", "--root", root, code=3).err
 
     @pytest.mark.kill
