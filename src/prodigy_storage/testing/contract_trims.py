@@ -25,22 +25,22 @@ class TrimContract(Contract):
     """What trimming takes away, and what it must leave."""
 
     def test_c20_trimming_by_cursor_keeps_what_it_has_not_passed(self, storage: Storage) -> None:
-        """After a trim there is a tail of the stream, with at least every record behind the cursor."""
+        """After a trim there is at least every record behind the cursor, in order, and none twice."""
         append(storage, range(10))
         cursor = numbers(storage)[1]
         append(storage, range(10, 15))
         append(storage, range(15, 20))
         storage.commit(Batch((), [Trim(LOG, cursor)]))
-        _assert_tail(storage, list(range(20)), list(range(10, 20)))
+        _assert_kept(storage, list(range(20)), list(range(10, 20)))
 
     def test_c20_trimming_by_time_keeps_what_is_not_older(self, storage: Storage) -> None:
-        """Only records older than the time may go, from the front; an older one behind a newer one stays."""
+        """Only records that are older than the time may go, also where times do not ascend."""
         ats = [1, 2, 3, 9, 4, 5, 10, 11]
         for n, at in enumerate(ats):
             storage.commit(Batch((), [Append(LOG, line(n, at=at))]))
-        for before, kept in [(1, 0), (3, 2), (6, 3), (9, 3), (10, 6), (99, 8)]:
+        for before in (1, 3, 6, 9, 10, 99):
             storage.commit(Batch((), [Trim(LOG, before)]))
-            _assert_tail(storage, list(range(8)), list(range(kept, 8)))
+            _assert_kept(storage, list(range(8)), [n for n in range(8) if ats[n] >= before])
 
     def test_c20_trimming_nothing_is_no_error(self, storage: Storage) -> None:
         """A stream that does not exist, one that is empty, and one that was trimmed already can be trimmed."""
@@ -93,7 +93,7 @@ class TrimContract(Contract):
             assert numbers(again, after=cursor)[0] == [10, 11, 12]
 
 
-def _assert_tail(storage: Storage, whole: list[int], at_least: list[int]) -> None:
+def _assert_kept(storage: Storage, whole: list[int], at_least: list[int]) -> None:
     found = numbers(storage)[0]
-    assert found == whole[len(whole) - len(found) :], "what is left is no tail of the stream"
-    assert len(found) >= len(at_least), "records are gone that had to stay"
+    assert found == [n for n in whole if n in found], "what is left is out of order"
+    assert set(at_least) <= set(found), "records are gone that had to stay"

@@ -73,11 +73,10 @@ def _before(wish: Cut, scope: Scope, marks: Sequence[Mark]) -> Cursor | int:
     return wish.before if wish.cursor is None or not fitting else fitting[wish.cursor % len(fitting)]
 
 
-def floor_of(trim: Trim, scope: Scope, oracle: Oracle, marks: Sequence[Mark]) -> tuple[Stream, int]:
-    """The stream of a trim, and how many of its first records it lets go."""
+def let_go(trim: Trim, scope: Scope, oracle: Oracle, marks: Sequence[Mark]) -> tuple[Stream, set[int]]:
+    """The stream of a trim, and the numbers of the records that it lets go."""
     if isinstance(trim.before, int):
         return trim.stream, oracle.tape(trim.stream, scope).older(trim.before)
-    places = [
-        mark.position for mark in marks if (mark.stream, mark.scope, mark.cursor) == (trim.stream, scope, trim.before)
-    ]
-    return trim.stream, max(places)
+    taken = (trim.stream, scope, trim.before)
+    passed = max(mark.position for mark in marks if (mark.stream, mark.scope, mark.cursor) == taken)
+    return trim.stream, set(range(passed))

@@ -31,7 +31,7 @@ from prodigy_storage.ports.storage import (
     Stream,
     Trim,
 )
-from prodigy_storage.testing.granting import Mark, floor_of, operations_for
+from prodigy_storage.testing.granting import Mark, let_go, operations_for
 from prodigy_storage.testing.oracle import Key, Oracle
 from prodigy_storage.testing.samples import BLOB, LOG, NOTE, TRAIL, read, walk
 from prodigy_storage.testing.wishes import (
@@ -99,12 +99,12 @@ class StorageMachine(RuleBasedStateMachine):
                 self.storage.commit(Batch(scope, operations, durability))
             self._check_conflict(scope, operations, failing, caught.value)
         else:
-            floors = [floor_of(op, scope, self.oracle, self.marks) for op in operations if isinstance(op, Trim)]
+            trims = [let_go(op, scope, self.oracle, self.marks) for op in operations if isinstance(op, Trim)]
             receipt = self.storage.commit(Batch(scope, operations, durability))
             assert receipt.durability >= durability
             self.oracle.apply(scope, operations, receipt.versions)
-            for stream, floor in floors:
-                self.oracle.tape(stream, scope).allow_trim(floor)
+            for stream, numbers in trims:
+                self.oracle.tape(stream, scope).gone.update(numbers)
         self._check_touched(scope, operations)
 
     def _check_conflict(
@@ -185,9 +185,7 @@ class StorageMachine(RuleBasedStateMachine):
 
     def _read_from(self, stream: Stream, scope: Scope, position: int, cursor: Cursor | None) -> None:
         data, end = read(self.storage, scope, stream, cursor)
-        tape = self.oracle.tape(stream, scope)
-        behind = tape.check(position, data)
-        assert behind == len(tape.records), f"records from {behind} are missing at the end"
+        behind = self.oracle.tape(stream, scope).check(position, data, whole=True)
         self._keep(Mark(stream, scope, behind, end))
 
     def _keep(self, mark: Mark) -> None:

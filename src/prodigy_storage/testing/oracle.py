@@ -20,10 +20,10 @@ Place: TypeAlias = tuple[str, Scope]
 
 @attrs.define(eq=False)
 class Tape:
-    """A stream: every record ever appended, the n-th with the number n, and how many of the first may be gone."""
+    """A stream: every record ever appended, the n-th with the number n, and the numbers of those that may be gone."""
 
     records: list[bytes] = attrs.field(factory=list)
-    floor: int = 0
+    gone: set[int] = attrs.field(factory=set)
 
     def next_records(self, ats: Iterable[int], text: str) -> bytes:
         """The records that come next, one for each time."""
@@ -33,30 +33,20 @@ class Tape:
         """Take what was appended."""
         self.records += [record + b"\n" for record in data.split(b"\n")[:-1]]
 
-    def allow_trim(self, position: int) -> None:
-        """Everything before a position may go."""
-        self.floor = max(self.floor, position)
+    def older(self, before: int) -> set[int]:
+        """The records that are older: what has several writers has several fronts, so each counts for itself."""
+        return {number for number, record in enumerate(self.records) if at_of_line(record) < before}
 
-    def older(self, before: int) -> int:
-        """How many records are older or gone, up to the first that is neither."""
-        for number in range(self.floor, len(self.records)):
-            if at_of_line(self.records[number]) >= before:
-                return number
-        return len(self.records)
-
-    def check(self, position: int, data: bytes) -> int:
-        """Judge a chunk that was read from a position; the position behind it."""
+    def check(self, position: int, data: bytes, *, whole: bool = False) -> int:
+        """Judge what was read from a position, one chunk or the whole; the position behind it."""
         found = numbers_in(data)
-        if not found:
-            assert max(position, self.floor) >= len(self.records), "records are missing at the end"
-            return len(self.records)
-        first = found[0]
-        assert first >= position, f"record {first} was seen before (the cursor stands at {position})"
-        assert first <= max(position, self.floor), f"records {position} to {first - 1} are missing"
-        assert data == b"".join(self.records[first : first + len(found)]), (
-            "the records are not those that were appended"
-        )
-        return first + len(found)
+        assert not found or found[0] >= position, f"record {found[0]} was seen before (the cursor is at {position})"
+        assert found == sorted(set(found)), "records are repeated or out of order"
+        assert data == b"".join(self.records[number] for number in found), "the records are not those appended"
+        end = found[-1] + 1 if found and not whole else len(self.records)
+        missing = set(range(position, end)) - set(found) - self.gone
+        assert not missing, f"the records {sorted(missing)} are missing"
+        return max(position, end)
 
 
 @attrs.define(eq=False)
@@ -87,7 +77,7 @@ class Oracle:
         return self.version((operation.kind.name, scope, operation.id)) == wanted
 
     def apply(self, scope: Scope, operations: Sequence[Operation], versions: Mapping[tuple[str, str], str]) -> None:
-        """Take a batch that was committed; trims are told by `Tape.allow_trim`."""
+        """Take a batch that was committed; what a trim lets go is told to its `Tape`."""
         puts = {(op.kind.name, op.id) for op in operations if isinstance(op, Put)}
         assert set(versions) == puts, "the receipt does not name the documents that were put"
         for operation in operations:
@@ -136,4 +126,4 @@ class Oracle:
             return
         tapes = {scope: tape for (name, scope), tape in self.tapes.items() if name == of.name and tape.records}
         assert set(found) <= set(tapes), "scopes that have no records"
-        assert {scope for scope, tape in tapes.items() if tape.floor < len(tape.records)} <= set(found)
+        assert {scope for scope, tape in tapes.items() if len(tape.gone) < len(tape.records)} <= set(found)
