@@ -176,7 +176,10 @@ def test_an_interrupt_pauses_and_a_second_runner_is_told_who_runs_it(sources: Pa
 def test_a_killed_worker_makes_its_attempt_a_failed_one(sources: Path, tmp_path: Path) -> None:
     """The item is retried by another worker, the result stays the same, and the failure is an event."""
     with subprocess.Popen(
-        command(tmp_path, "--input", str(sources), "--workers", "1"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command(tmp_path, "--input", str(sources), "--workers", "1"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     ) as process:
         assert process.stderr is not None
         process.stderr.readline()
@@ -188,7 +191,11 @@ def test_a_killed_worker_makes_its_attempt_a_failed_one(sources: Path, tmp_path:
     result = json.loads(out.splitlines()[-1])["data"]
     assert result["completed"] == FILES
     with prodigy_storage.open(tmp_path) as store:
-        failures = [r for r in store.events.query(EventFilter(types=frozenset({"agent_failed"}))) if "WorkerDied" in str(r.event)]
+        failures = [
+            r
+            for r in store.events.query(EventFilter(types=frozenset({"agent_failed"})))
+            if "WorkerDied" in str(r.event)
+        ]
     assert len(failures) == 1
 
 

@@ -72,7 +72,9 @@ def _check(root: Path, session: str, acknowledged: set[tuple[str, str]]) -> None
         assert (data.processed_items, data.failed_items) == (ITEMS, len(bad))
         records = {record.id: record for record in store.events.query(EventFilter())}
     seen = collections.Counter(
-        (r.event_type, r.metadata["item_id"], r.metadata["attempt"]) for r in records.values() if r.event_type in SETTLING
+        (r.event_type, r.metadata["item_id"], r.metadata["attempt"])
+        for r in records.values()
+        if r.event_type in SETTLING
     )
     expected = collections.Counter(
         [("agent_started", f"item_{n}", 1) for n in range(ITEMS)]

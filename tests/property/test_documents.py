@@ -157,7 +157,9 @@ def test_a_patch_changes_what_differs_and_nothing_else(
 
 def test_numbers_that_the_model_cannot_hold_survive_a_change_beside_them() -> None:
     """Nanoseconds of a time that is not changed stay."""
-    value = SessionJobMapping(session_id="s", job_id="j", workflow_name="w", created_at=datetime(2025, 1, 1, tzinfo=UTC))
+    value = SessionJobMapping(
+        session_id="s", job_id="j", workflow_name="w", created_at=datetime(2025, 1, 1, tzinfo=UTC)
+    )
     body = dump({**parse(MAPPINGS.encode(value)), "created_at": "2025-01-01T00:00:00.123456789Z"})
     known = MAPPINGS.decode(document(body))
     changed = MAPPINGS.encode(attrs.evolve(known, workflow_name="other"), document(body))
@@ -212,7 +214,9 @@ def test_json_values_survive(value: Any) -> None:
     assert decode_value(encode_value(value, "it")) == value
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), {1, 2}, object(), b"x", "\ud800", datetime(2025, 1, 1, tzinfo=UTC)])
+@pytest.mark.parametrize(
+    "value", [float("nan"), float("inf"), {1, 2}, object(), b"x", "\ud800", datetime(2025, 1, 1, tzinfo=UTC)]
+)
 def test_what_is_no_json_is_refused_by_name(value: object) -> None:
     """The error says which value it was."""
     with pytest.raises(InvalidValue, match="the result of item_1 is no JSON"):

@@ -11,6 +11,7 @@ from typing import Any, Self
 import attrs
 import click
 
+from prodigy_storage.adapters.runtime import SystemClock
 from prodigy_storage.cli import demo_screen
 from prodigy_storage.cli.diagnostics import Diagnostic
 from prodigy_storage.cli.interrupts import INTERRUPTED, Interrupts
@@ -82,6 +83,7 @@ def demo(settings: Settings, /, **wishes: Any) -> None:
     wanted = Wishes(**wishes)
     if wanted.force and wanted.resume is None:
         raise click.UsageError("--force goes with --resume")
+    began = SystemClock().monotonic()
     with Interrupts() as interrupts, _Advice() as advice, settings.open() as store:
         job = _job(settings, store, wanted)
         if wanted.resume is None:
@@ -93,7 +95,7 @@ def demo(settings: Settings, /, **wishes: Any) -> None:
         if result is None:
             _paused(settings, run)
             raise click.exceptions.Exit(INTERRUPTED)
-        _answer(settings, store, run, result)
+        _answer(settings, store, run, result, SystemClock().monotonic() - began)
 
 
 def _job(settings: Settings, store: Store, wanted: Wishes) -> Demo:
@@ -186,8 +188,7 @@ def _paused(settings: Settings, run: Run) -> None:
         emit("error", None, [Diagnostic(code="interrupted", message="the run was paused", hint=hint)])
 
 
-def _answer(settings: Settings, store: Store, run: Run, result: Result) -> None:
-    session = store.sessions.find(run.session_id)
+def _answer(settings: Settings, store: Store, run: Run, result: Result, seconds: float) -> None:
     data = {
         "session_id": result.session_id,
         "job_id": result.job_id,
@@ -195,7 +196,7 @@ def _answer(settings: Settings, store: Store, run: Run, result: Result) -> None:
         "completed": result.completed,
         "dead_letters": list(result.dead_letters),
         "totals": {name: attrs.asdict(counts) for name, counts in result.totals.items()},
-        "seconds": demo_screen.seconds(session),
+        "seconds": round(seconds, 3),
     }
     passed_over = [Diagnostic.of_damage(damage, level="warning") for damage in run.damage]
     show = functools.partial(demo_screen.closing, settings, store=store, run=run, result=result)

@@ -140,13 +140,6 @@ def _bars() -> Progress:
     )
 
 
-def seconds(session: Session | None) -> float | None:
-    """How long the job took from its start to its end, pauses included."""
-    if session is None or session.completed_at is None:
-        return None
-    return round((session.completed_at - session.started_at).total_seconds(), 3)
-
-
 def closing(settings: Settings, out: Console, store: Store, run: Run, result: Result) -> None:
     """What was found, and the commands that show more of it."""
     if result.totals:

@@ -17,6 +17,7 @@ from prodigy_storage.cli.times import span
 from prodigy_storage.cli.verbs import Verbs, common, example, pass_settings
 from prodigy_storage.codecs.values import moment, time_text
 from prodigy_storage.ports.locks import Lease
+from prodigy_storage.ports.storage import Damage
 
 _COLUMNS = (
     Column(title="job", cut="middle", least=20),
@@ -41,8 +42,9 @@ def locks() -> None:
 def list_(settings: Settings) -> None:
     """List the jobs that are held, also by processes that are gone: those are taken over at the next resume."""
     with settings.open() as store:
-        leases = sorted(store.locks.list(), key=lambda lease: lease.acquired_at, reverse=True)
-    settings.answer({"locks": [_members(lease) for lease in leases]}, (), lambda out: _show(out, leases))
+        damage: list[Damage] = []
+        leases = sorted(store.locks.list(damage.append), key=lambda lease: lease.acquired_at, reverse=True)
+    settings.answer({"locks": [_members(lease) for lease in leases]}, damage, lambda out: _show(out, leases))
 
 
 def _members(lease: Lease) -> dict[str, Any]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import attrs
 
 from prodigy_storage.ports.names import Scope
 from prodigy_storage.ports.presence import Token
-from prodigy_storage.ports.storage import Check
+from prodigy_storage.ports.storage import Check, Damage
 
 
 @attrs.frozen
@@ -84,6 +84,10 @@ class Locks(Protocol):
         """The lock as it is now; None if it was never taken."""
         ...
 
-    def list(self) -> Sequence[Lease]:
-        """Every lock that is held now, dead holders included."""
+    def list(self, on_damage: Callable[[Damage], None] | None = None) -> Sequence[Lease]:
+        """Every lock that is held now, dead holders included.
+
+        Args:
+            on_damage: Told of each lock that cannot be read; without it the first one raises `Corrupt`.
+        """
         ...

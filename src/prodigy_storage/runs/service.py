@@ -6,8 +6,8 @@ import contextlib
 from collections.abc import Iterable, Iterator, Mapping
 
 from prodigy_storage.codecs.checkpoints import encode_setup
-from prodigy_storage.codecs.kinds import CHECKPOINT, LEASE
-from prodigy_storage.errors import Ambiguous, InvalidTransition, NotFound
+from prodigy_storage.codecs.kinds import LEASE
+from prodigy_storage.errors import InvalidTransition
 from prodigy_storage.model.checkpoints import CheckpointRetention, CheckpointTrigger
 from prodigy_storage.model.events import CheckpointLoaded, JobResumed, JobStarted, MapReduceConfig
 from prodigy_storage.model.jobs import Backoff, JobSettings, JobState, Setup, WorkItem
@@ -16,8 +16,9 @@ from prodigy_storage.model.sessions import Phase, Session, SessionStatus
 from prodigy_storage.model.values import Json
 from prodigy_storage.ports.locks import Grant
 from prodigy_storage.ports.names import check_name
-from prodigy_storage.ports.storage import Check, Durability, Version
+from prodigy_storage.ports.storage import Check, Damage, Durability, Version
 from prodigy_storage.runs.checkpointer import Checkpointer
+from prodigy_storage.runs.finding import find, newest_unfinished, readable_session
 from prodigy_storage.runs.journal import Journal
 from prodigy_storage.runs.queue import Queue
 from prodigy_storage.runs.recovery import Recovered, expected_events, known_events, look, recover
@@ -124,13 +125,17 @@ class Runs:
             Locked: somebody living runs it.
         """
         setup = self.find(id, repo=repo)
-        session = self._around.sessions.find(setup.session_id)
+        damage: list[Damage] = []
+        session = readable_session(self._around, setup.session_id, damage.append)
         if session is not None and session.status is SessionStatus.CANCELLED:
             raise InvalidTransition(f"{setup.session_id} was cancelled and cannot be resumed")
         if session is not None and session.status is SessionStatus.COMPLETED:
             return self._ended(setup)
         with self._leased(setup, force=force, above=self._epoch(setup, session)) as grant:
             found = recover(self._around, setup)
+            if damage:
+                found.damage += damage
+                self._around.sessions.set_aside(setup.session_id)
             known = known_events(self._around, setup, found)
             retention = retention or CheckpointRetention()
             journal = Journal(self._around, setup, grant, durability, retention, found.state.copy(), found.cursor)
@@ -144,7 +149,7 @@ class Runs:
         """A run that is over: its guard never holds, so it cannot write."""
         grant = Grant((setup.repo, setup.job_id), setup.job_id, 0, Check(LEASE, setup.job_id, Version("ended")))
         journal = Journal(self._around, setup, grant, Durability.OS, CheckpointRetention())
-        return self._run(setup, journal, recover(self._around, setup), set(), None, live=False)
+        return self._run(setup, journal, look(self._around, setup), set(), None, live=False)
 
     def find(self, id: str, *, repo: str | None = None) -> Setup:
         """What a session id or a job id stands for.
@@ -154,19 +159,7 @@ class Runs:
             Ambiguous: several projects have a job of that id.
             Corrupt: the job's setup is damaged.
         """
-        session = self._around.sessions.find(id)
-        if session is not None and session.repo and session.mapreduce_data:
-            return self._around.checkpoints.setup(session.repo, session.mapreduce_data.job_id)
-        places = {(place, mapping.job_id) for place, mapping in self._around.mappings.find(id, repo=repo).items()} or {
-            (scope[0], scope[1])
-            for scope in self._around.storage.scopes(CHECKPOINT)
-            if scope[1:] == (id,) and repo in (None, scope[0])
-        }
-        if not places:
-            raise NotFound(f"there is no session or job {id}", hint="prodigy-storage sessions list shows what is there")
-        if len(places) > 1:
-            raise Ambiguous(f"{len(places)} projects have a job {id}", candidates=tuple(sorted(p for p, _ in places)))
-        return self._around.checkpoints.setup(*places.pop())
+        return find(self._around, id, repo)
 
     def look(self, setup: Setup) -> Recovered:
         """Where a job stands, to the last acknowledged attempt, whoever runs it. Writes nothing.
@@ -178,13 +171,7 @@ class Runs:
 
     def newest_unfinished(self, workflow_name: str) -> Session | None:
         """The session of that workflow which was started last and can be resumed; None if there is none."""
-        unfinished = [
-            session
-            for session in self._around.sessions.list().values
-            if session.metadata.get("workflow_name") == workflow_name
-            and session.status not in (SessionStatus.COMPLETED, SessionStatus.CANCELLED)
-        ]
-        return max(unfinished, key=lambda session: session.started_at, default=None)
+        return newest_unfinished(self._around, workflow_name)
 
     def _epoch(self, setup: Setup, session: Session | None) -> int:
         """The highest epoch that anything of the job was written under."""

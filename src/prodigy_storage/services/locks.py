@@ -7,7 +7,7 @@ lives; without it only the expiry of the heartbeat counts. Times are those of th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import attrs
 
@@ -30,6 +30,7 @@ from prodigy_storage.ports.runtime import Runtime
 from prodigy_storage.ports.storage import (
     Batch,
     Check,
+    Damage,
     Delete,
     Document,
     Durability,
@@ -160,10 +161,21 @@ class Locks:
         found = self._storage.fetch(scope, LEASE, [name], fresh=True).get(name)
         return self._judged(decode_lease(found)) if found else None
 
-    def list(self) -> Sequence[Lease]:
-        """Every lock that is held now, dead holders included."""
-        pages = walk(self._storage, Query(LEASE, tags={"held": "yes"}))
-        return [self._judged(decode_lease(document)) for page in pages for document in page.documents]
+    def list(self, on_damage: Callable[[Damage], None] | None = None) -> Sequence[Lease]:
+        """Every lock that is held now, dead holders included; see the port."""
+        found = []
+        for page in walk(self._storage, Query(LEASE, tags={"held": "yes"})):
+            for damage in page.damage:
+                if on_damage is None:
+                    raise Corrupt(
+                        f"{damage.place}: {damage.reason}",
+                        place=damage.place,
+                        offset=damage.offset,
+                        reason=damage.reason,
+                    )
+                on_damage(damage)
+            found += [self._judged(decode_lease(document)) for document in page.documents]
+        return found
 
     def _judged(self, lease: Lease) -> Lease:
         if lease.owner is None or self._presence is None:

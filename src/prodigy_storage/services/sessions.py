@@ -8,11 +8,11 @@ import attrs
 
 from prodigy_storage.codecs.collection import Collection
 from prodigy_storage.codecs.documents import SESSIONS, Listing, Loaded
-from prodigy_storage.codecs.kinds import SESSION
+from prodigy_storage.codecs.kinds import QUARANTINE, SESSION
 from prodigy_storage.errors import Conflict, Fenced, NotFound
 from prodigy_storage.model.sessions import Session, SessionStatus, SessionType
 from prodigy_storage.ports.clock import Clock
-from prodigy_storage.ports.storage import Storage
+from prodigy_storage.ports.storage import Batch, Delete, Put, Storage
 
 
 class Sessions:
@@ -54,6 +54,13 @@ class Sessions:
         """One session, or None if there is none."""
         found = self._sessions.find((), id)
         return found.value if found else None
+
+    def set_aside(self, id: str) -> None:
+        """Move the document of a damaged session to quarantine, so that a sound one can take its place."""
+        found = self._sessions.storage.fetch((), SESSION, [id], fresh=True)
+        if id in found:
+            quarantined = Put(QUARANTINE, id, found[id].body)
+            self._sessions.storage.commit(Batch((), (quarantined, Delete(SESSION, id, found[id].version))))
 
     def update(self, id: str, change: Callable[[Session], Session], *, epoch: int | None = None) -> Session:
         """Change a session; `change` is pure and may be called several times.

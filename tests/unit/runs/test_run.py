@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from prodigy_storage.adapters.memory import MemoryStorage
-from prodigy_storage.codecs.kinds import SESSION
+from prodigy_storage.codecs.kinds import QUARANTINE, SESSION
 from prodigy_storage.codecs.progress import PROGRESS
 from prodigy_storage.errors import (
     Ambiguous,
@@ -25,7 +25,7 @@ from prodigy_storage.model.checkpoints import CheckpointTrigger
 from prodigy_storage.model.event_filter import EventFilter
 from prodigy_storage.model.jobs import Backoff
 from prodigy_storage.model.sessions import Phase, SessionStatus
-from prodigy_storage.ports.storage import Append, Batch, Delete, Receipt
+from prodigy_storage.ports.storage import Append, Batch, Delete, Index, Kind, Put, Receipt
 from prodigy_storage.runs import Run
 from prodigy_storage.store import Store
 from prodigy_storage.testing.fakes import FakeBackground, FakeClock, fake_runtime
@@ -396,3 +396,20 @@ def test_a_session_that_was_deleted_is_made_again(store: Store) -> None:
     with store.runs.resume(job) as again:
         assert len(list(_completing(again))) == 1
     assert store.sessions.get(run.session_id).status is SessionStatus.COMPLETED
+
+
+def test_a_damaged_session_is_reported_set_aside_and_made_again(storage: Full, clock: FakeClock) -> None:
+    """A job is found by either id although its session cannot be read, and goes on."""
+    with Store(storage, runtime=fake_runtime(clock=clock)) as store:
+        with store.runs.start("repo", items=[1, 2]) as run:
+            attempt = run.claim()
+            assert attempt is not None
+            run.complete(attempt)
+        lenient = Kind(SESSION.name, lambda _: Index(0))
+        storage.commit(Batch((), (Put(lenient, run.session_id, b'{"id":'),)))
+        assert store.runs.find(run.session_id).job_id == run.job_id
+        with store.runs.resume(run.session_id) as again:
+            assert [damage.id for damage in again.damage] == [run.session_id]
+            assert len(list(_completing(again))) == 1
+        assert store.sessions.get(run.session_id).status is SessionStatus.COMPLETED
+        assert storage.fetch((), QUARANTINE, [run.session_id])[run.session_id].body == b'{"id":'

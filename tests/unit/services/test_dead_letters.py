@@ -15,7 +15,9 @@ from prodigy_storage.services.dead_letters import DeadLetters
 NOW = datetime(2025, 1, 1, tzinfo=UTC)
 
 
-def letter(item: str = "item_1", *, session: str = "s1", attempts: int = 1, data: Json = None, at: int = 0) -> DeadLetter:
+def letter(
+    item: str = "item_1", *, session: str = "s1", attempts: int = 1, data: Json = None, at: int = 0
+) -> DeadLetter:
     failures = [
         Failure(
             attempt_number=number,
