@@ -51,7 +51,7 @@ def main(root: Path, threads: int, session: str | None) -> None:
             work(run)
             for worker in workers:
                 worker.join()
-            print(run.reduce(lambda results: sum(value for _, value in results)))
+            say(str(run.reduce(lambda results: sum(value for _, value in results))))
 
 
 if __name__ == "__main__":

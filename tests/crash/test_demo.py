@@ -116,13 +116,12 @@ def test_twenty_kills_change_nothing(sources: Path, undisturbed: tuple[dict[str,
         kills += 1
     result = outcome(tmp_path, "--resume", session)
     expected, events = undisturbed
-    print(f"{kills} kills")
     for name in ("items", "completed", "dead_letters", "totals"):
         assert result[name] == expected[name]
     assert facts(tmp_path) == events
 
 
-def test_a_completed_run_is_shown_again_and_nothing_is_written(sources: Path, tmp_path: Path) -> None:
+def test_a_completed_run_is_shown_again_and_nothing_is_written(tmp_path: Path) -> None:
     """Resuming it gives the same object and leaves every file as it was."""
     few = tmp_path / "few"
     few.mkdir()

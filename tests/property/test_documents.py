@@ -175,10 +175,9 @@ def test_every_flipped_bit_is_detected_or_harmless(letter: DeadLetter, data: st.
     body[position // 8] ^= 1 << position % 8
     try:
         found = DEAD_LETTERS.decode(document(bytes(body)))
-    except Corrupt as error:
-        assert error.place == "place"
-    else:
-        assert found == letter
+    except Corrupt:
+        return
+    assert found == letter
 
 
 @given(st.binary(max_size=60))

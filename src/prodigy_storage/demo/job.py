@@ -143,9 +143,8 @@ class Demo:
 def _totals(results: Iterator[tuple[WorkItem, Json]]) -> Json:
     totals: dict[str, Counts] = {}
     for item, result in results:
-        assert isinstance(result, dict)
         name = package(_path(item.data))
-        totals[name] = totals.get(name, Counts(0, 0, 0, 0)) + Counts(**result)
+        totals[name] = totals.get(name, Counts(0, 0, 0, 0)) + Counts.of(result)
     return {name: attrs.asdict(totals[name]) for name in sorted(totals)}
 
 
@@ -163,5 +162,5 @@ def _result(run: Run, totals: Json) -> Result:
         items=run.total,
         completed=run.completed,
         dead_letters=tuple(sorted(_path(item.data) for item in run.setup.items if item.id in dead)),
-        totals={name: Counts(**counts) for name, counts in totals.items()},
+        totals={name: Counts.of(counts) for name, counts in totals.items()},
     )

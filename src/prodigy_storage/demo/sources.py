@@ -9,6 +9,7 @@ import sysconfig
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 from urllib.parse import quote
 
 import attrs
@@ -69,6 +70,11 @@ class Counts:
     lines: int
     functions: int
     classes: int
+
+    @classmethod
+    def of(cls, value: Json) -> Counts:
+        """The counts that were stored as a JSON object."""
+        return cls(**cast("dict[str, int]", value))
 
     def __add__(self, other: Counts) -> Counts:
         return Counts(

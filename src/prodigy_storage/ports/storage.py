@@ -258,7 +258,7 @@ class Query:
         scope: A prefix: `()` all scopes, `(repo,)` that project and its jobs, `(repo, job)` that job.
         tags: Each must be equal.
         since, until: Half-open range of `Index.at`, microseconds: since <= at < until.
-        limit: The size of a page at most.
+        limit: The size of a page at most; 1 or more.
     """
 
     kind: Kind
@@ -270,6 +270,8 @@ class Query:
 
     def __attrs_post_init__(self) -> None:
         check_scope(self.scope)
+        if self.limit < 1:
+            raise InvalidValue(f"a page has at least one document, not {self.limit}")
 
 
 @attrs.frozen

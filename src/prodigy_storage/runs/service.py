@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping
+from typing import cast
 
 from prodigy_storage.codecs.checkpoints import encode_setup
 from prodigy_storage.codecs.kinds import LEASE
@@ -225,5 +226,6 @@ class Runs:
 
 def _work(items: Iterable[Json] | Mapping[str, Json]) -> Iterable[WorkItem]:
     if isinstance(items, Mapping):
-        return (WorkItem(check_name(id), data) for id, data in items.items())
+        named = cast("Mapping[str, Json]", items)
+        return (WorkItem(check_name(id), data) for id, data in named.items())
     return (WorkItem(f"item_{number}", data) for number, data in enumerate(items))

@@ -64,7 +64,8 @@ def ask(store, capsys, monkeypatch):
 def environment(**more):
     """The variables for a program that must not see those of this machine's user."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PRODIGY_")}
-    return {**kept, "COLUMNS": "80", "NO_COLOR": "1", **more}
+    path = f"{PROGRAM.parent}{os.pathsep}{kept.get('PATH', '')}"  # as in an activated environment
+    return {**kept, "PATH": path, "COLUMNS": "80", "NO_COLOR": "1", **more}
 
 
 def call(*words, code=0, **more):

@@ -150,7 +150,11 @@ class TestResume:
 
         again = [call("demo", "--resume", data[id], "--root", root, "--json") for id in ("session_id", "job_id")]
 
-        assert [one.json for one in again] == [answer.json, answer.json]
+        for one in again:
+            seconds = one.json["data"].pop("seconds")
+            assert 0 < seconds < 100
+            assert {**one.json["data"], "seconds": data["seconds"]} == data
+            assert (one.json["status"], one.json["diagnostics"]) == ("ok", [])
         assert {path for path in before if path.stat().st_mtime_ns != before[path]} == set()
 
     def test_nothing_to_resume(self, parsed):

@@ -43,7 +43,7 @@ class Lock:
         self.key = (status.st_dev, status.st_ino)
         self._mutex = threading.Lock()
         self._kernel = InterProcessLock(path)
-        self._kernel.lockfile = handle
+        self._kernel.lockfile = handle  # pyright: ignore[reportAttributeAccessIssue]  # it is None only before
 
     def try_acquire(self) -> bool:
         """Take the lock if it is free now."""

@@ -88,7 +88,7 @@ def lives(folder: str, writer: str) -> bool:
 
 def _shared(path: str, handle: BinaryIO) -> bool:
     probe = InterProcessReaderWriterLock(path)
-    probe.lockfile = handle
+    probe.lockfile = handle  # pyright: ignore[reportAttributeAccessIssue]  # it is None only before
     if probe.acquire_read_lock(blocking=False):
         probe.release_read_lock()
         return True

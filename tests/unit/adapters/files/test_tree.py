@@ -147,7 +147,7 @@ class Beaten(Disk):
     """A disk on which another process makes every folder a moment earlier."""
 
     def make_folder(self, path):
-        os.mkdir(path)
+        Path(path).mkdir()
         super().make_folder(path)
 
 
