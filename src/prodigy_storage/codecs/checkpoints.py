@@ -140,13 +140,7 @@ def encode_map(checkpoint: MapCheckpoint) -> bytes:
     state = checkpoint.state
     tried = [*state.done.values(), *state.dead.values(), *(one for many in state.failed.values() for one in many)]
     stored = _Map(
-        format=FORMAT,
-        phase=Phase.MAP,
-        number=checkpoint.number,
-        job_id=checkpoint.job_id,
-        session_id=checkpoint.session_id,
-        created_at=time_text(checkpoint.created_at),
-        epoch=checkpoint.epoch,
+        **_members(checkpoint, Phase.MAP),
         completed=len(state.done),
         dead_letters=len(state.dead),
         final=checkpoint.final,
@@ -157,6 +151,18 @@ def encode_map(checkpoint: MapCheckpoint) -> bytes:
         settled=[to_line(progress) for progress in tried],
     )
     return seal(msgspec.json.encode(stored), pretty=False)
+
+
+def _members(checkpoint: MapCheckpoint | ReduceCheckpoint, phase: Phase) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "phase": phase,
+        "number": checkpoint.number,
+        "job_id": checkpoint.job_id,
+        "session_id": checkpoint.session_id,
+        "created_at": time_text(checkpoint.created_at),
+        "epoch": checkpoint.epoch,
+    }
 
 
 def decode_map(document: Document) -> MapCheckpoint:
@@ -190,16 +196,8 @@ def encode_reduce(checkpoint: ReduceCheckpoint) -> bytes:
     Raises:
         InvalidValue: the result is no JSON.
     """
-    stored = _Reduce(
-        format=FORMAT,
-        phase=Phase.REDUCE,
-        number=checkpoint.number,
-        job_id=checkpoint.job_id,
-        session_id=checkpoint.session_id,
-        created_at=time_text(checkpoint.created_at),
-        epoch=checkpoint.epoch,
-        result=msgspec.Raw(encode_value(checkpoint.result, "the result of the reduce phase")),
-    )
+    result = msgspec.Raw(encode_value(checkpoint.result, "the result of the reduce phase"))
+    stored = _Reduce(**_members(checkpoint, Phase.REDUCE), result=result)
     return seal(msgspec.json.encode(stored), pretty=False)
 
 
