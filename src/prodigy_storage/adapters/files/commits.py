@@ -6,6 +6,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from types import MappingProxyType
 
 from prodigy_storage.adapters.files import intents, layout
 from prodigy_storage.adapters.files.appending import Appender, LiveSegment
@@ -26,6 +27,10 @@ _APPENDERS_MAX = 256
 
 
 _Sync = tuple[Appender, LiveSegment, int]
+
+
+_RECEIPTS = {durability: Receipt(MappingProxyType({}), durability) for durability in Durability}
+"""Of batches that put no document."""
 
 
 class Commits:
@@ -56,6 +61,8 @@ class Commits:
                     lock.release()
             if durable and sync is not None:
                 self._sync(sync)
+        if not work.changes:
+            return _RECEIPTS[batch.durability]
         versions = {(put.kind.name, put.id): digest(put.body) for _, put, _ in work.changes if isinstance(put, Put)}
         return Receipt(versions, batch.durability)
 
@@ -63,6 +70,8 @@ class Commits:
         self._home.redo(batch.scope)
         for index, operation, path in work.asked:
             self._judge(index, operation, self._versions.current(path))
+        if not (work.changes or work.trims) and len(work.appends) == 1:  # what every acknowledged item is
+            return self._append(batch.scope, work.appends[0], locked=True, durable=durable)
         if work.changes:
             check_bodies(work)
         trims = [self._trimming(batch.scope, trim) for trim in work.trims]

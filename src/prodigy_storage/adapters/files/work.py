@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from prodigy_storage.adapters.files import layout
 from prodigy_storage.errors import Conflict, InvalidValue, StorageError
-from prodigy_storage.ports.names import Scope
 from prodigy_storage.ports.storage import Append, Batch, Check, Delete, Expect, Put, Trim, Version
 
 
@@ -24,14 +23,11 @@ class Work:
             elif isinstance(operation, Trim):
                 self.trims.append(operation)
             else:
-                self._document(index, operation, batch.scope)
-
-    def _document(self, index: int, operation: Put | Delete | Check, scope: Scope) -> None:
-        path = layout.document(operation.kind.name, scope, operation.id)
-        if operation.expect is not Expect.ANY:
-            self.asked.append((index, operation, path))
-        if not isinstance(operation, Check):
-            self.changes.append((index, operation, path))
+                path = layout.document(operation.kind.name, batch.scope, operation.id)
+                if operation.expect is not Expect.ANY:
+                    self.asked.append((index, operation, path))
+                if not isinstance(operation, Check):
+                    self.changes.append((index, operation, path))
 
 
 def check_bodies(work: Work) -> None:
