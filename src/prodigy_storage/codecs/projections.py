@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from prodigy_storage.codecs.canonical import count_types
 from prodigy_storage.codecs.times import read_time
 from prodigy_storage.model.event_filter import EventFilter
 
@@ -38,21 +39,29 @@ class Tally:
         record = ("timestamp",) if times else ()
         self._rows: msgspec.json.Decoder[Any] = msgspec.json.Decoder(_struct(event=(by,), record=record))
         self._key = attrgetter(f"event.{by}")
+        self._by_type = by == "event_type"
         self._times = times
         self.counts: Counter[str | None] = Counter()
         self.first: str | None = None
         self.last: str | None = None
 
-    def add(self, data: bytes) -> int:
+    def add(self, data: bytes) -> None:
         """Count every record in these whole lines.
-
-        Returns:
-            How many there were.
 
         Raises:
             ValueError: a line is no record, or its times are not in the form that the library writes; nothing
                 was counted, and each line has to be looked at alone.
         """
+        found = count_types(data, times=self._times) if self._by_type else None
+        if found is None:
+            self._decode(data)
+            return
+        counts, times = found
+        if times:
+            self._span(min(times), max(times))
+        self.counts.update(counts)
+
+    def _decode(self, data: bytes) -> None:
         try:
             rows = self._rows.decode_lines(data)
         except RecursionError as error:
@@ -60,7 +69,6 @@ class Tally:
         if self._times and rows:
             self._add_times(list(map(attrgetter("timestamp"), rows)))
         self.counts.update(map(self._key, rows))
-        return len(rows)
 
     def _add_times(self, texts: list[str]) -> None:
         """Texts of one form sort as the times do: 27 characters, the last one a Z."""
@@ -68,7 +76,11 @@ class Tally:
         size = len(texts)
         if len(joined) != 27 * size or joined[26::27] != "Z" * size or joined[19::27] != "." * size:
             raise ValueError("times in another form")
-        first, last = min(texts), max(texts)
+        self._span(min(texts), max(texts))
+
+    def _span(self, first: str, last: str) -> None:
+        """Widen the span of times to these; a text that is no time is met here, as it sorts before or behind."""
+        read_time(first), read_time(last)
         self.first = first if self.first is None else min(self.first, first)
         self.last = last if self.last is None else max(self.last, last)
 
