@@ -16,13 +16,14 @@ from prodigy_storage.codecs.canonical import count_types
 from prodigy_storage.codecs.records import EventCodec
 from prodigy_storage.codecs.streams import EVENTS
 from prodigy_storage.model.events import EVENT_TYPES, Event, EventRecord, JobFailed, QueueDepthChanged, UnknownEvent
+from prodigy_storage.model.values import Json
 from prodigy_storage.ports.storage import Append, Batch, Durability
 from prodigy_storage.services.events import Events
 from prodigy_storage.testing.fakes import fake_runtime
 
 START = datetime(2025, 3, 11, tzinfo=UTC)
 UUID = "0195f3a0-0000-7000-8000-000000000000"
-METADATA = {"host": "h", "pid": 1, "thread": "MainThread"}
+METADATA: dict[str, Json] = {"host": "h", "pid": 1, "thread": "MainThread"}
 
 
 def line(number: int = 0, event: Event | None = None, *, id: str = UUID, correlation_id: str = UUID) -> bytes:

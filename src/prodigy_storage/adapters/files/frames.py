@@ -31,10 +31,10 @@ _END = b"}\n"
 
 def frame(data: bytes, offset: int) -> bytes:
     """The bytes to write for one append of whole lines at an offset of a segment."""
-    body = data[:-2]
-    empty = data[-3:-2] in {b"{", b" ", b"\t"} and body.rstrip().endswith(b"{")
-    body += (b'"_seq":%d' if empty else b',"_seq":%d') % offset
-    return b'%b,"_crc":%d}\n' % (body, crc32(body))
+    body = memoryview(data)[:-2]
+    empty = data[-3:-2] in {b"{", b" ", b"\t"} and bytes(body).rstrip().endswith(b"{")
+    seq = (b'"_seq":%d' if empty else b',"_seq":%d') % offset
+    return b"".join((body, b'%b,"_crc":%d}\n' % (seq, crc32(seq, crc32(body)))))
 
 
 def last_frame(buffer: bytes) -> int:
