@@ -1,15 +1,17 @@
-"""Executes the examples of the README and of the documentation, each page in an empty home of its own."""
+"""Executes the examples of the README and of the documentation, Python and commands, each page in an empty home."""
 
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import tempfile
 from contextlib import ExitStack, chdir
 from pathlib import Path
 from unittest.mock import patch
 
-from sybil import Sybil
-from sybil.parsers.myst import PythonCodeBlockParser, SkipParser
+from sybil import Example, Sybil
+from sybil.parsers.myst import CodeBlockParser, PythonCodeBlockParser, SkipParser
 
 _rooms: list[ExitStack] = []
 
@@ -30,8 +32,19 @@ def leave(_namespace: dict[str, object]) -> None:
     _rooms.pop().close()
 
 
+def run_commands(example: Example) -> None:
+    """Run each line of a console block that begins with `$ prodigy-storage`; it has to end with code 0."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    for line in str(example.parsed).splitlines():
+        if line.startswith("$ prodigy-storage"):
+            done = subprocess.run(
+                ["sh", "-c", line[2:]], env={**os.environ, "PATH": path}, capture_output=True, text=True, check=False
+            )
+            assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
+
+
 pytest_collect_file = Sybil(
-    parsers=[PythonCodeBlockParser(), SkipParser()],
+    parsers=[PythonCodeBlockParser(), CodeBlockParser("console", run_commands), SkipParser()],
     patterns=["README.md", "docs/**/*.md", "docs/*.md"],
     excludes=["docs/_build/**"],
     setup=enter,
