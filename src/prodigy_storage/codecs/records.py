@@ -26,6 +26,7 @@ Packed: TypeAlias = msgspec.Raw | msgspec.UnsetType
 
 _ENCODER = msgspec.json.Encoder()
 _ENCODE_ERRORS = (TypeError, ValueError, RecursionError, OverflowError, msgspec.MsgspecError)
+_SIMPLE = frozenset({str, int, bool, type(None)})
 _DECODE_ERRORS = (ValueError, RecursionError)  # msgspec's own errors are ValueErrors
 
 
@@ -48,6 +49,28 @@ def pack_metadata(metadata: Mapping[str, object]) -> Packed:
     if not metadata:
         return msgspec.UNSET
     return msgspec.Raw(_ENCODER.encode(plain(metadata, "metadata")))
+
+
+def extend_metadata(packed: Packed, names: frozenset[str], more: Mapping[str, object]) -> Packed | None:
+    """Add members to metadata that is encoded already, without encoding that anew.
+
+    Args:
+        packed: What is encoded.
+        names: The names of its members.
+        more: What to add.
+
+    Returns:
+        The whole; None if `more` has one of these names, or anything but simple values, and has to be packed with
+        the rest.
+    """
+    if type(packed) is not msgspec.Raw or type(more) is not dict or not more or not names.isdisjoint(more):
+        return None
+    if not (set(map(type, more)) == {str} and _SIMPLE.issuperset(map(type, more.values()))):
+        return None
+    try:
+        return msgspec.Raw(bytes(packed)[:-1] + b"," + _ENCODER.encode(more)[1:])
+    except _ENCODE_ERRORS:
+        return None
 
 
 def line_time(moment: datetime) -> datetime | str:
