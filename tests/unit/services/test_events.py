@@ -16,6 +16,7 @@ import pytest
 
 from prodigy_storage.adapters.memory import MemoryStorage
 from prodigy_storage.adapters.runtime import system_runtime
+from prodigy_storage.codecs.records import Line
 from prodigy_storage.codecs.streams import EVENTS
 from prodigy_storage.errors import (
     Closed,
@@ -41,6 +42,7 @@ from prodigy_storage.model.events import (
 )
 from prodigy_storage.ports.storage import Append, Batch, Chunk, Damage, Durability
 from prodigy_storage.services.events import EventLogger, Events
+from prodigy_storage.services.events.buffer import Buffer
 from prodigy_storage.services.events.reading import Recent
 from prodigy_storage.testing.fakes import START, FakeBackground, FakeClock, fake_runtime
 
@@ -119,6 +121,32 @@ def test_a_record_says_where_it_comes_from(events, background) -> None:
     first, second = events.query()
     assert first.metadata == {"host": "box", "pid": 4242, "thread": "MainThread", "team": "blue"}
     assert second.metadata == {"host": "box", "pid": 4242, "thread": "worker-2", "team": "red", "n": [1]}
+
+
+@pytest.mark.parametrize(
+    ("more", "kept"),
+    [
+        ({"s": "é", "i": -1, "b": True, "n": None}, None),
+        ({}, None),
+        ({"pid": 7, "new": 1}, None),
+        ({"f": 0.5, "list": (1, 2)}, {"f": 0.5, "list": [1, 2]}),
+    ],
+)
+def test_a_records_metadata_is_the_same_whichever_way_it_is_encoded(logger, events, more, kept) -> None:
+    """Simple values, none at all, names that the logger uses itself, and values that are copied."""
+    logger.log(tick(1), metadata=more)
+    logger.flush()
+    (record,) = events.query()
+    assert record.metadata == {"host": "fake-host", "pid": 4242, "thread": "MainThread"} | (kept or more)
+    assert list(record.metadata)[:3] == ["host", "pid", "thread"]
+
+
+@pytest.mark.parametrize("more", [{"a": "\ud800"}, {"\ud800": 1}, {1: 2}, {"n": float("nan")}])
+def test_metadata_that_is_no_json_is_refused_at_once(logger, more) -> None:
+    """Lone surrogates, keys that are no text, numbers that are not finite."""
+    with pytest.raises(InvalidValue):
+        logger.log(tick(1), metadata=more)
+    assert logger.pending == 0
 
 
 def test_flushing_asks_for_the_durability_of_the_logger(storage, events) -> None:
@@ -284,6 +312,52 @@ def test_a_logger_is_checked_when_it_is_made(events) -> None:
         events.logger("repo", "job", metadata={"x": float("inf")})
     with pytest.raises(InvalidValue):
         events.logger("repo", "job", capacity=0)
+
+
+def test_a_discarded_logger_stores_nothing_more(storage, logger, events) -> None:
+    """Neither what waits, nor what a failed flush left behind, nor by flushing or closing later."""
+    storage.faults = [Unavailable("down")]
+    logger.log(tick(1))
+    with pytest.raises(Unavailable):
+        logger.flush()
+    logger.log(tick(2))
+    logger.discard()
+    assert (logger.pending, logger.error, len(storage.commits)) == (0, None, 1)
+    with pytest.raises(Closed):
+        logger.log(tick(3))
+    logger.flush()
+    logger.discard()
+    logger.close()
+    events.close()
+    assert len(storage.commits) == 1
+
+
+def test_a_discard_stops_a_flush_between_two_parts() -> None:
+    """The commit that is under way ends, the next part is not stored."""
+    waits, stored, threads = threading.Event(), [], []
+
+    class Mutex:
+        lock = threading.Lock()
+
+        def __enter__(self) -> None:
+            if self.lock.locked():
+                waits.set()
+            self.lock.acquire()
+
+        def __exit__(self, *_: object) -> None:
+            self.lock.release()
+
+    def commit(data: bytes) -> None:
+        stored.append(data)
+        threads.append(threading.Thread(target=buffer.discard))
+        threads[0].start()
+        assert waits.wait(10)
+
+    buffer = Buffer(commit, Mutex(), 1)
+    buffer.waiting.extend([Line("1", "t", "c", {}), Line("2", "t", "c", {})])
+    buffer.send()
+    threads[0].join(10)
+    assert (len(stored), buffer.size) == (1, 0)
 
 
 def test_a_closed_logger_takes_nothing_more(storage, logger, events) -> None:

@@ -70,6 +70,16 @@ class Buffer:
                 refused, self._refused = self._refused, []
                 raise _summary(refused)
 
+    def discard(self) -> None:
+        """Forget every line, and store none that comes later. A commit that is under way is waited for."""
+        self._commit = _drop  # before the mutex, so that a send under way does not go on with the next part
+        with self._mutex:
+            self.waiting.clear()
+            self._parts.clear()
+            self._refused.clear()
+            self.room = self._limit
+            self.error = None
+
     def _send(self, count: int) -> None:
         """Store what is under way, then the first `count` lines that wait."""
         self._send_parts()
@@ -110,6 +120,10 @@ class Buffer:
         if count:
             self._parts.appendleft((data, count))
             self.room -= count
+
+
+def _drop(_: bytes) -> None:
+    """Store nothing."""
 
 
 def _summary(refused: list[StorageError]) -> StorageError:

@@ -9,7 +9,7 @@ from typing import Self
 import attrs
 
 from prodigy_storage.codecs.event_types import EventTypes
-from prodigy_storage.codecs.records import Line, Packed, line_time, pack_metadata
+from prodigy_storage.codecs.records import Line, Packed, extend_metadata, line_time, pack_metadata
 from prodigy_storage.codecs.streams import EVENTS
 from prodigy_storage.errors import Closed, StorageError
 from prodigy_storage.model.events import Event
@@ -65,6 +65,7 @@ class EventLogger:
         self._correlation_id = setup.correlation_id
         self._flusher = flusher
         self._forget = forget
+        self._own_names = frozenset({"host", "pid", "thread", *setup.metadata})
         self._closed = False
         pack_metadata(setup.metadata)
         self.renew()
@@ -101,10 +102,9 @@ class EventLogger:
         if len(self._waiting) >= self._threshold:
             self._crowded()
         now = self._now()
-        if metadata is None:
-            packed = self._packed.get(self._thread_name()) or self._pack_thread()
-        else:
-            packed = pack_metadata({**self._own_metadata(), **metadata})
+        packed = self._packed.get(self._thread_name()) or self._pack_thread()
+        if metadata is not None:
+            packed = self._pack_more(packed, metadata)
         name = id or self._new_id()
         stamp = now if now.microsecond else line_time(now)
         self._waiting.append(Line(name, stamp, self._correlation_id, body, packed))
@@ -146,6 +146,17 @@ class EventLogger:
         self.flush()
         self._forget(self)
 
+    def discard(self) -> None:
+        """Forget every event that is not stored, and log no more: for a run that may write nothing any longer.
+
+        A commit that is under way is waited for; it may have stored some of the events. May be called again, and
+        `close` may follow.
+        """
+        self._closed = True
+        self._threshold = 0
+        self._buffer.discard()
+        self._forget(self)
+
     def __enter__(self) -> Self:
         return self
 
@@ -176,6 +187,11 @@ class EventLogger:
         if len(self._packed) >= _MAX_THREADS:
             self._packed.clear()
         return self._packed.setdefault(self._thread_name(), pack_metadata(self._own_metadata()))
+
+    def _pack_more(self, packed: Packed, metadata: Mapping[str, object]) -> Packed:
+        """Metadata with some of the caller's, which goes over that of the logger."""
+        extended = extend_metadata(packed, self._own_names, metadata)
+        return pack_metadata({**self._own_metadata(), **metadata}) if extended is None else extended
 
     def _own_metadata(self) -> dict[str, object]:
         token, thread = self._background.identity(), self._thread_name()
