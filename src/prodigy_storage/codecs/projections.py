@@ -80,7 +80,8 @@ class Tally:
 
     def _span(self, first: str, last: str) -> None:
         """Widen the span of times to these; a text that is no time is met here, as it sorts before or behind."""
-        read_time(first), read_time(last)
+        for text in (first, last):
+            read_time(text)
         self.first = first if self.first is None else min(self.first, first)
         self.last = last if self.last is None else max(self.last, last)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from itertools import repeat
 
 from prodigy_storage.codecs.records import Line, encode_lines
 from prodigy_storage.errors import InvalidValue, StorageError, TooLarge
@@ -100,7 +101,7 @@ class Buffer:
                 self.room += count
 
     def _take(self, count: int) -> None:
-        lines = [self.waiting.popleft() for _ in range(count)]
+        lines = list(map(deque.popleft, repeat(self.waiting, count)))
         data, errors = encode_lines(lines)
         self._refused += errors
         self._push(data, count - len(errors))
