@@ -200,8 +200,8 @@ class Run(View):
         self._open = False
         try:
             if isinstance(error, Fenced):
-                return
-            if error is not None:
+                self._logger.discard()  # what it would write is the successor's to write
+            elif error is not None:
                 with contextlib.suppress(StorageError):  # the error that brought us here is the one to see
                     self._stop_by(error)
             elif self.done:

@@ -23,6 +23,7 @@ from prodigy_storage.errors import (
 )
 from prodigy_storage.model.checkpoints import CheckpointTrigger
 from prodigy_storage.model.event_filter import EventFilter
+from prodigy_storage.model.events import JobFailed
 from prodigy_storage.model.jobs import Backoff
 from prodigy_storage.model.sessions import Phase, SessionStatus
 from prodigy_storage.ports.storage import Append, Batch, Delete, Index, Kind, Put, Receipt
@@ -209,10 +210,14 @@ def test_a_job_that_somebody_runs_is_locked_and_force_fences_him(store: Store) -
         with pytest.raises(Locked, match=first.session_id):
             store.runs.resume(first.session_id)
         second = store.runs.resume(first.session_id, force=True)
+        store.events.flush()
+        told = store.storage.records(("repo", first.job_id), store.events.stream).data
+        first.log(JobFailed(first.job_id, "nobody will read this", 0))
         with pytest.raises(Fenced):
             first.complete(attempt, 1)
         raise Fenced("the loop of an embedder ends like this")
     assert b'"item_0"' not in store.storage.records(("repo", first.job_id), PROGRESS).data
+    assert store.storage.records(("repo", first.job_id), store.events.stream).data == told
     with second:
         assert len(list(_completing(second))) == 2
     assert counted(store)["job_paused"] == 0
