@@ -12,8 +12,8 @@ from prodigy_storage.model.sessions import Phase, SessionStatus
 from prodigy_storage.runs.journal import Journal, read_on
 from prodigy_storage.runs.queue import Queue
 from prodigy_storage.runs.surroundings import Surroundings
+from prodigy_storage.runs.telling import Teller
 from prodigy_storage.runs.view import View
-from prodigy_storage.services.events import EventLogger
 
 
 @attrs.define(eq=False)
@@ -29,7 +29,7 @@ class Checkpointer:
     _around: Surroundings
     _view: View
     _journal: Journal
-    _logger: EventLogger
+    _teller: Teller
     _queue: Queue
     _trigger: CheckpointTrigger
     _mutex: AbstractContextManager[object]
@@ -71,7 +71,8 @@ class Checkpointer:
             checkpoint = self._snapshot(reason, final=final)
         self._journal.checkpoint(checkpoint)
         with self._mutex:
-            self._logger.log(CheckpointCreated(self._view.job_id, checkpoint.number, len(checkpoint.state.done)))
+            event = CheckpointCreated(self._view.job_id, checkpoint.number, len(checkpoint.state.done))
+            self._teller.logger.log(event)
         if not final:
             self._journal.session(checkpoint.state, Phase.MAP, SessionStatus.RUNNING)
 
@@ -82,7 +83,8 @@ class Checkpointer:
         """
         journal, setup = self._journal, self._view.setup
         journal.fold(self._view.damage.append)
-        self._logger.flush()
+        self._teller.tell()
+        self._teller.logger.flush()
         scope = (setup.repo, setup.job_id)
         for _, cursor in read_on(self._around.storage, scope, self._around.events.stream, self.events):
             self.events = cursor

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Self
 
@@ -19,11 +19,11 @@ from prodigy_storage.model.values import Duration, Json
 from prodigy_storage.ports.runtime import Handle
 from prodigy_storage.runs.attempt import Attempt
 from prodigy_storage.runs.checkpointer import Checkpointer
-from prodigy_storage.runs.facts import Fact, Facts
 from prodigy_storage.runs.failures import buried
 from prodigy_storage.runs.journal import Journal
 from prodigy_storage.runs.queue import Queue
 from prodigy_storage.runs.surroundings import Surroundings
+from prodigy_storage.runs.telling import Teller
 from prodigy_storage.runs.view import View
 from prodigy_storage.services.events import EventLogger
 
@@ -42,25 +42,18 @@ class Run(View):
     _around: Surroundings
     _journal: Journal
     _logger: EventLogger
+    _teller: Teller
     _queue: Queue
     _checkpointer: Checkpointer
     _mutex: contextlib.AbstractContextManager[object]
-    _known: set[str]
     _open: bool
-    _facts: Facts = attrs.field(init=False)
     _heart: Handle | None = attrs.field(init=False, default=None)
     _lost: Fenced | None = attrs.field(init=False, default=None)
     _paused: bool = attrs.field(init=False, default=False)
 
-    def __attrs_post_init__(self) -> None:
-        View.__attrs_post_init__(self)
-        self._facts = Facts(self.setup.job_id, self.setup.session_id)
-
-    def begin(self, beat: float, expected: Sequence[Fact]) -> None:
-        """Log those of the expected events that the store lacks; renew the lease every `beat` seconds from now on."""
-        for fact in expected:
-            self._log(fact)
-        self._heart = self._around.runtime.background.every(beat, self._renew)
+    def begin(self, beat: float) -> None:
+        """Renew the lease every `beat` seconds from now on. Called by whoever made the run."""
+        self._heart = self._around.runtime.background.every(beat, self._beat)
 
     # --- driving it
 
@@ -82,12 +75,13 @@ class Run(View):
         clock = self._around.runtime.clock
         with self._mutex:
             self._check()
+            self._teller.tell()
             item = None if self._paused else self._queue.take(micros(clock.now()))
             if item is None:
                 return None
             number = self.state.attempts(item) + 1
             self._queue.active[item] = number
-            self._log(self._facts.started(item, number))
+            self._teller.started(item, number)
             return Attempt(self.items[item].data, item, number, clock.monotonic(), self)
 
     def complete(self, attempt: Attempt, result: Json = None) -> None:
@@ -212,11 +206,11 @@ class Run(View):
             self._release()
 
     def _finish(self) -> None:
-        if self._facts.completed_id not in self._known:
+        if self._teller.facts.completed_id not in self._teller.known:
             elapsed = self._around.runtime.clock.now() - self.setup.created_at
             duration = Duration.of(elapsed.total_seconds())
             event = JobCompleted(self.job_id, duration, len(self.state.done), len(self.state.dead))
-            self._logger.log(event, id=self._facts.completed_id)
+            self._logger.log(event, id=self._teller.facts.completed_id)
             self._checkpointer.take(CheckpointReason.PHASE_TRANSITION, final=True)
             self._logger.flush()
         self._journal.session(self.state, Phase.COMPLETE, SessionStatus.COMPLETED)
@@ -245,8 +239,10 @@ class Run(View):
         finally:
             self._around.locks.release(self._journal.grant)
 
-    def _renew(self) -> None:
+    def _beat(self) -> None:
         try:
+            with self._mutex:
+                self._teller.tell()
             self._around.locks.renew(self._journal.grant)
         except Fenced as error:
             self._lost = error
@@ -287,12 +283,7 @@ class Run(View):
             self._queue.active.pop(progress.item, None)
             if progress.outcome is Outcome.FAILED:
                 self._queue.put(progress.item, progress.not_before)
-            for fact in self._facts.settled(progress):
-                self._log(fact)
+            self._teller.settled(progress)
             due = self._checkpointer.due(self._around.runtime.clock.monotonic())
         if due:
             self._checkpointer.take(CheckpointReason.INTERVAL)
-
-    def _log(self, fact: Fact) -> None:
-        if fact.id not in self._known:
-            self._logger.log(fact.event, id=fact.id, metadata={"item_id": fact.item, "attempt": fact.attempt})

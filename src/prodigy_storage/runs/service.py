@@ -19,13 +19,18 @@ from prodigy_storage.ports.locks import Grant
 from prodigy_storage.ports.names import check_name
 from prodigy_storage.ports.storage import Check, Damage, Durability, Version
 from prodigy_storage.runs.checkpointer import Checkpointer
+from prodigy_storage.runs.facts import Facts
 from prodigy_storage.runs.finding import find, newest_unfinished, readable_session
 from prodigy_storage.runs.journal import Journal
 from prodigy_storage.runs.queue import Queue
 from prodigy_storage.runs.recovery import Recovered, expected_events, known_events, look, recover
 from prodigy_storage.runs.run import Run
 from prodigy_storage.runs.surroundings import Surroundings
+from prodigy_storage.runs.telling import Teller
 from prodigy_storage.runs.view import View
+
+_BEAT = 5.0
+"""Seconds between two signs of life: the lease is renewed, and what was acknowledged last is told."""
 
 
 class Runs:
@@ -207,20 +212,22 @@ class Runs:
         queue = Queue.of(waiting)
         logger = self._around.events.logger(setup.repo, setup.job_id, correlation_id=setup.correlation_id)
         events = found.checkpoint.events if found.checkpoint else None
+        teller = Teller(Facts(setup.job_id, setup.session_id), logger, known)
         checkpointer = Checkpointer(
             self._around,
             View(setup, state, found.damage),
             journal,
-            logger,
+            teller,
             queue,
             trigger or CheckpointTrigger(),
             mutex,
             found.number,
             events,
         )
-        run = Run(setup, state, found.damage, self._around, journal, logger, queue, checkpointer, mutex, known, live)
+        run = Run(setup, state, found.damage, self._around, journal, logger, teller, queue, checkpointer, mutex, live)
         if live:
-            run.begin(self._ttl / 3, expected_events(setup, found))
+            teller.expect(expected_events(setup, found))
+            run.begin(min(_BEAT, self._ttl / 3))
         return run
 
 
