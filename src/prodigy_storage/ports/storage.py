@@ -192,14 +192,14 @@ class Batch:
 
 
 _ON_STREAMS = (Append, Trim)
-_RESERVED = re.compile(rb',"_crc":[0-9]+\}\n')
+_RESERVED = re.compile(rb'\t"_seq":[0-9]+,"_crc":[0-9]+\}\n')
 
 
 def _check_records(data: bytes) -> None:
     if not data.endswith(b"}\n"):
         raise InvalidValue("the records of an append are JSON objects, each ending in a newline")
-    if b'"_crc":' in data and _RESERVED.search(data):
-        raise InvalidValue("the members _seq and _crc at the end of a record are reserved for the store")
+    if b"\t" in data and _RESERVED.search(data):
+        raise InvalidValue("the members _seq and _crc behind a tab, at the end of a record, are reserved for the store")
 
 
 @attrs.frozen

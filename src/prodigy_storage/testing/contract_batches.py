@@ -188,7 +188,7 @@ class BatchContract(Contract):
         with pytest.raises(Conflict) as caught:
             storage.commit(Batch(JOB, [Put(NOTE, "b", note()), Append(TRAIL, line(1)), Put(NOTE, "a", b"", _ABSENT)]))
         assert caught.value.outcome is Outcome.NOTHING
-        for data in (b"", b"\n", b"no record", line(1)[:-1], b'{"a":1,"_seq":0,"_crc":5}\n'):
+        for data in (b"", b"\n", b"no record", line(1)[:-1], b'{"a":1,\t"_seq":0,"_crc":5}\n'):
             with pytest.raises(InvalidValue):
                 storage.commit(Batch(JOB, [Put(NOTE, "b", note()), Append(LOG, data)]))
         assert everything(storage) == before

@@ -158,7 +158,16 @@ HOSTILE_BODIES = (
 """Bodies that come back byte for byte."""
 
 HOSTILE_RECORDS = (
-    *(b"{}\n", b'{"a":1}\n', b'{"_crc":5}\n', b'{"_seq":1,"a":2}\n', b'{"a":1,"_seq":7}\n', b'{"a":{"_crc":5}}\n'),
+    *(
+        b"{}\n",
+        b'{"a":1}\n',
+        b'{"_crc":5}\n',
+        b'{"_seq":1,"a":2}\n',
+        b'{"a":1,"_seq":7}\n',
+        b'{"a":1,"_seq":0,"_crc":5}\n',
+        b'{"a":\t1}\n',
+        b'{"a":{"_crc":5}}\n',
+    ),
     *(b'{"a":1,"b":{"x":1,"_crc":5}}\n', b'{"a":"\\",\\"_crc\\":5}"}\n', b'{"a":1,"_crc":5,"b":2}\n'),
     *(b'{"a":"\\n\\u0000\\u2028"}\n', b'{"a":"\xe2\x80\xa8\xc2\x85"}\n', b'{"_crc":"x","a":"\xc2\xa0"}\n'),
     *(b'{"a":"\xf0\x9f\x91\xa9"}\n', b'{"":""}\n', b'{"a":"' + b"y" * 1_200_000 + b'"}\n', b'{"a":1e400}\n'),

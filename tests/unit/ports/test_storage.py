@@ -67,7 +67,7 @@ def test_records_that_are_no_whole_lines_are_refused(data):
 
 @pytest.mark.parametrize(
     "data",
-    [b'{"a":1,"_seq":1,"_crc":5}\n', b'{"a":1,"_seq":1,"_crc":5}\n{"b":1}\n', b'{"b":1}\n{"a":1,"_crc":5}\n'],
+    [b'{"a":1,\t"_seq":1,"_crc":5}\n', b'{"a":1,\t"_seq":1,"_crc":5}\n{"b":1}\n', b'{"b":1}\n{\t"_seq":1,"_crc":5}\n'],
 )
 def test_reserved_members_at_the_end_of_any_record_are_refused(data):
     """The members by which the store tells damage cannot be forged by a caller."""
@@ -75,7 +75,9 @@ def test_reserved_members_at_the_end_of_any_record_are_refused(data):
         Batch((), [Append(STREAM, data)])
 
 
-@pytest.mark.parametrize("data", [b'{"_crc":"x"}\n', b'{"text":"\\"_crc\\":5}"}\n', b'{"a":{"_crc":5}}\n'])
+@pytest.mark.parametrize(
+    "data", [b'{"a":1,"_seq":1,"_crc":5}\n', b'{"_crc":"x"}\n', b'{"text":"\\"_crc\\":5}"}\n', b'{"a":{"_crc":5}}\n']
+)
 def test_the_same_names_elsewhere_are_allowed(data):
     """What only looks like a reserved member is somebody's data."""
     assert Batch((), [Append(STREAM, data)]).operations

@@ -1,9 +1,11 @@
-"""Frames: what makes the damage of a record detectable.
+r"""Frames: what makes the damage of a record detectable.
 
 An append is one *group* of lines. Its last line carries two reserved members at its end:
 
-    …,"_seq":S,"_crc":C}
+    …,\t"_seq":S,"_crc":C}
 
+The tab before them is what marks a frame: JSON allows it there, no string may hold it raw, and writers of compact
+JSON never make one. So frames are found, and records that only look like one told apart, at the speed of memchr.
 `_seq` is where the group begins: the number of bytes that the segment had before it, trimmed ones included. `_crc`
 is the CRC-32 (zlib) of all bytes of the group from its first one to the last digit of `_seq`. An object without
 members gets no comma before `_seq`. So a group that was moved, cut or overwritten does not verify, one behind lost
@@ -21,9 +23,9 @@ import attrs
 
 from prodigy_storage.ports.storage import Damage
 
-_SEQ = b'"_seq":'
+_SEQ = b'\t"_seq":'
 _MARK = b'"_crc":'
-_FRAME = re.compile(rb'"_seq":([0-9]{1,20}),"_crc":([0-9]{1,10})\}\n')
+_FRAME = re.compile(rb'\t"_seq":([0-9]{1,20}),"_crc":([0-9]{1,10})\}\n')
 _MEMBERS = 40
 """More bytes than `_seq` takes."""
 _END = b"}\n"
@@ -33,7 +35,7 @@ def frame(data: bytes, offset: int) -> bytes:
     """The bytes to write for one append of whole lines at an offset of a segment."""
     body = memoryview(data)[:-2]
     empty = data[-3:-2] in {b"{", b" ", b"\t"} and bytes(body).rstrip().endswith(b"{")
-    seq = (b'"_seq":%d' if empty else b',"_seq":%d') % offset
+    seq = (b'\t"_seq":%d' if empty else b',\t"_seq":%d') % offset
     return b"".join((body, b'%b,"_crc":%d}\n' % (seq, crc32(seq, crc32(body)))))
 
 

@@ -32,7 +32,7 @@ def test_frames_come_off_again(groups, offset):
 
 def test_an_object_without_members_is_framed_without_a_comma():
     """`{}` stays an object when it is framed."""
-    assert frame(b"{}\n", 0).startswith(b'{"_seq":0,"_crc":')
+    assert frame(b"{}\n", 0).startswith(b'{\t"_seq":0,"_crc":')
 
 
 GROUPED = [[{"a": 1}], [{"b": 2}, {"c": {"d": "_crc"}}, {"e": 3}], [{"f": 4}]]
