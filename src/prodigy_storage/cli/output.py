@@ -6,7 +6,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:  # a help text does not need it
     from prodigy_storage.cli.diagnostics import Diagnostic
@@ -24,8 +24,10 @@ def emit(status: str, data: Mapping[str, Any] | None, diagnostics: Sequence[Diag
 
 def say(text: str) -> None:
     """Print a line on stderr; nobody reading it is no reason to stop."""
-    with contextlib.suppress(OSError, ValueError):
+    try:
         print(text, file=sys.stderr, flush=True)
+    except (OSError, ValueError):
+        _forget(sys.stderr)  # else what is still buffered fails again wherever streams are flushed
 
 
 def shown(path: str) -> str:
@@ -47,5 +49,18 @@ def make_printable() -> None:
 
 def forget_stdout() -> None:
     """Nobody reads any more: let what is still buffered go nowhere."""
+    _forget(sys.stdout)
+
+
+def let_go() -> None:
+    """Flush what can be flushed, so that the end of the interpreter finds nothing to complain about."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            _forget(stream)
+
+
+def _forget(stream: TextIO) -> None:
     with contextlib.suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from prodigy_storage import __version__
-from prodigy_storage.cli.output import forget_stdout, make_printable
+from prodigy_storage.cli.output import forget_stdout, let_go, make_printable
 from prodigy_storage.cli.settings import NAME, Settings
 from prodigy_storage.cli.verbs import Verbs, common, example
 
@@ -40,6 +40,7 @@ class Program(Verbs):
             settings.json |= "--json" in words
             settings.debug |= "--debug" in words
             code = report(error, settings)
+        let_go()
         sys.exit(code if isinstance(code, int) else 0)
 
     def invoke(self, ctx: click.Context) -> Any:

@@ -65,6 +65,7 @@ def environment(**more):
     """The variables for a program that must not see those of this machine's user."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PRODIGY_")}
     path = f"{PROGRAM.parent}{os.pathsep}{kept.get('PATH', '')}"  # as in an activated environment
+    kept.pop("PYTHONUNBUFFERED", None)  # as it is for most users
     return {**kept, "PATH": path, "COLUMNS": "80", "NO_COLOR": "1", **more}
 
 
