@@ -6,6 +6,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
+from prodigy_storage.codecs.times import read_time
 from prodigy_storage.errors import Corrupt, InvalidValue
 from prodigy_storage.model.values import Json
 
@@ -49,18 +50,12 @@ def time_text(when: datetime) -> str:
 
 @lru_cache(maxsize=1024)
 def parse_time(text: str) -> datetime:
-    """An RFC 3339 time with any number of fraction digits; digits after the sixth are cut.
+    """A time in a document, aware, in UTC; digits after the sixth of a second are cut.
 
     Raises:
-        Corrupt: it is no time, or has no offset.
+        Corrupt: it is no time with an offset.
     """
-    head, dot, tail = text.strip().partition(".")
-    digits = len(tail) - len(tail.lstrip("0123456789"))
-    fraction = f".{tail[:digits][:6]:0<6}{tail[digits:]}" if dot else ""
     try:
-        when = datetime.fromisoformat((head + fraction).replace(" UTC", "Z"))
+        return read_time(text)
     except ValueError as error:
         raise Corrupt(f"{text!r} is no RFC 3339 time", reason="no RFC 3339 time") from error
-    if when.tzinfo is None:
-        raise Corrupt(f"the time {text!r} has no offset from UTC", reason="a time without offset")
-    return when.astimezone(UTC)
