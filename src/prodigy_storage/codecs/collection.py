@@ -41,6 +41,20 @@ def walk(storage: Storage, query: Query) -> Iterator[Page]:
         after = page.next
 
 
+def gather(storage: Storage, query: Query, load: Callable[[Document], T]) -> tuple[list[T], list[Damage]]:
+    """What `load` makes of every document of a query, and what cannot be read."""
+    loaded: list[T] = []
+    damage: list[Damage] = []
+    for page in walk(storage, query):
+        damage.extend(page.damage)
+        for document in page.documents:
+            try:
+                loaded.append(load(document))
+            except Corrupt as error:
+                damage.append(Damage(document.place, error.offset, error.reason, document.id))
+    return loaded, damage
+
+
 @attrs.frozen
 class Collection(Generic[T]):
     """The documents of one kind."""
@@ -79,16 +93,8 @@ class Collection(Generic[T]):
         until: int | None = None,
     ) -> Listing[T]:
         """Every value below a scope, ordered by time; damaged ones are listed apart."""
-        loaded: list[Loaded[T]] = []
-        damage: list[Damage] = []
-        for page in walk(self.storage, Query(self.kind, scope, tags or {}, since, until, limit=1000)):
-            damage.extend(page.damage)
-            for document in page.documents:
-                try:
-                    loaded.append(self.codec.load(document))
-                except Corrupt as error:
-                    damage.append(Damage(document.place, error.offset, error.reason, document.id))
-        return Listing(loaded, damage)
+        query = Query(self.kind, scope, tags or {}, since, until, limit=1000)
+        return Listing(*gather(self.storage, query, self.codec.load))
 
     def change(
         self,

@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
+from prodigy_storage.codecs.streams import stream
 from prodigy_storage.model.jobs import Outcome, Progress
-from prodigy_storage.ports.storage import Damage, Stream
+from prodigy_storage.ports.storage import Damage
 
 
 class Line(msgspec.Struct, omit_defaults=True, gc=False):
@@ -68,8 +69,4 @@ def decode_progress(data: bytes, on_damage: Callable[[Damage], None]) -> Iterato
         offset += len(text) + 1
 
 
-def _at(record: bytes) -> int:
-    return _LINE.decode(record).at
-
-
-PROGRESS = Stream("progress", _at)
+PROGRESS = stream("progress", time="at")

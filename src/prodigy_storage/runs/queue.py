@@ -50,10 +50,5 @@ class Queue:
         if self.active.pop(item, None) is not None:
             self.ready.appendleft(item)
 
-    @property
-    def next_at(self) -> int | None:
-        """When the next waiting item may start; None if none waits."""
-        return self._waiting[0][0] if self._waiting else None
-
     def __len__(self) -> int:
         return len(self.ready) + len(self._waiting) + len(self.active)

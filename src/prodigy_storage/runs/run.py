@@ -25,7 +25,6 @@ from prodigy_storage.runs.queue import Queue
 from prodigy_storage.runs.surroundings import Surroundings
 from prodigy_storage.runs.telling import Teller
 from prodigy_storage.runs.view import View
-from prodigy_storage.services.events import EventLogger
 
 _POLL = 0.02
 
@@ -41,7 +40,6 @@ class Run(View):
 
     _around: Surroundings
     _journal: Journal
-    _logger: EventLogger
     _teller: Teller
     _queue: Queue
     _checkpointer: Checkpointer
@@ -140,7 +138,7 @@ class Run(View):
 
     def log(self, event: Event, **metadata: Json) -> None:
         """Log an event of the embedder's own with the correlation id of the run."""
-        self._logger.log(event, metadata=metadata or None)
+        self._teller.logger.log(event, metadata=metadata or None)
 
     def pause(self) -> None:
         """Let nothing more be claimed; leaving the run then pauses the session."""
@@ -194,7 +192,7 @@ class Run(View):
         self._open = False
         try:
             if isinstance(error, Fenced):
-                self._logger.discard()  # what it would write is the successor's to write
+                self._teller.logger.discard()  # what it would write is the successor's to write
             elif error is not None:
                 with contextlib.suppress(StorageError):  # the error that brought us here is the one to see
                     self._stop_by(error)
@@ -210,15 +208,15 @@ class Run(View):
             elapsed = self._around.runtime.clock.now() - self.setup.created_at
             duration = Duration.of(elapsed.total_seconds())
             event = JobCompleted(self.job_id, duration, len(self.state.done), len(self.state.dead))
-            self._logger.log(event, id=self._teller.facts.completed_id)
+            self._teller.logger.log(event, id=self._teller.facts.completed_id)
             self._checkpointer.take(CheckpointReason.PHASE_TRANSITION, final=True)
-            self._logger.flush()
+            self._teller.logger.flush()
         self._journal.session(self.state, Phase.COMPLETE, SessionStatus.COMPLETED)
 
     def _stop_by(self, error: BaseException) -> None:
         if isinstance(error, Exception) and not isinstance(error, StorageError):
             text = f"{type(error).__name__}: {error}"
-            self._logger.log(JobFailed(self.job_id, text, len(self.state.done)))
+            self._teller.logger.log(JobFailed(self.job_id, text, len(self.state.done)))
             self._stop(SessionStatus.FAILED, text)
         else:
             self._stop(SessionStatus.PAUSED)
@@ -226,8 +224,8 @@ class Run(View):
     def _stop(self, status: SessionStatus, error: str | None = None) -> None:
         self._checkpointer.take(CheckpointReason.BEFORE_SHUTDOWN)
         if status is SessionStatus.PAUSED:
-            self._logger.log(JobPaused(self.job_id, self._checkpointer.number))
-        self._logger.flush()
+            self._teller.logger.log(JobPaused(self.job_id, self._checkpointer.number))
+        self._teller.logger.flush()
         self._journal.session(self.state, Phase.MAP, status, error=error)
 
     def _release(self) -> None:
@@ -235,7 +233,7 @@ class Run(View):
             self._heart.stop()
         try:
             with contextlib.suppress(StorageError):  # it stays buffered, and the next resume writes what lacks
-                self._logger.close()
+                self._teller.logger.close()
         finally:
             self._around.locks.release(self._journal.grant)
 

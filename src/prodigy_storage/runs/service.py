@@ -224,7 +224,7 @@ class Runs:
             found.number,
             events,
         )
-        run = Run(setup, state, found.damage, self._around, journal, logger, teller, queue, checkpointer, mutex, live)
+        run = Run(setup, state, found.damage, self._around, journal, teller, queue, checkpointer, mutex, live)
         if live:
             teller.expect(expected_events(setup, found))
             run.begin(min(_BEAT, self._ttl / 3))

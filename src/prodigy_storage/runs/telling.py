@@ -32,7 +32,7 @@ class Teller:
 
     def started(self, item: str, attempt: int) -> None:
         """An item was taken."""
-        self._log((self.facts.started(item, attempt),))
+        self.expect((self.facts.started(item, attempt),))
 
     def settled(self, progress: Progress) -> None:
         """An attempt was acknowledged; `tell` logs it."""
@@ -45,14 +45,11 @@ class Teller:
             StorageError: the event log is full; what is not told yet is told by a later call.
         """
         while self._untold:
-            self._log(self.facts.settled(self._untold[0]))
+            self.expect(self.facts.settled(self._untold[0]))
             self._untold.popleft()
 
     def expect(self, facts: Iterable[Fact]) -> None:
         """Log those facts that the store lacks."""
-        self._log(facts)
-
-    def _log(self, facts: Iterable[Fact]) -> None:
         for fact in facts:
             if fact.id not in self.known:
                 self.logger.log(fact.event, id=fact.id, metadata={"item_id": fact.item, "attempt": fact.attempt})

@@ -18,7 +18,7 @@ from prodigy_storage.codecs.checkpoints import (
     encode_reduce,
     encode_setup,
 )
-from prodigy_storage.codecs.collection import walk
+from prodigy_storage.codecs.collection import gather
 from prodigy_storage.codecs.documents import SUMMARIES
 from prodigy_storage.codecs.kinds import CHECKPOINT, JOB_STATE, QUARANTINE
 from prodigy_storage.codecs.progress import PROGRESS
@@ -144,15 +144,7 @@ class Checkpoints:
 
     def list(self, repo: str, job: str) -> CheckpointListing:
         """Every checkpoint of a job, ordered by number; damaged ones apart."""
-        found: list[CheckpointInfo] = []
-        damage: list[Damage] = []
-        for page in walk(self._storage, Query(CHECKPOINT, (repo, job))):
-            damage.extend(page.damage)
-            for document in page.documents:
-                try:
-                    found.append(decode_info(document))
-                except Corrupt as error:
-                    damage.append(Damage(document.place, error.offset, error.reason, document.id))
+        found, damage = gather(self._storage, Query(CHECKPOINT, (repo, job)), decode_info)
         return CheckpointListing(sorted(found, key=lambda info: (info.number, info.id)), damage)
 
     def latest(self, repo: str, job: str) -> Newest:
