@@ -9,15 +9,14 @@ from datetime import datetime
 from typing import Protocol
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
-from rich.text import Text
+from rich.progress import TextColumn
 
 from prodigy_storage.adapters.runtime import SystemClock
 from prodigy_storage.cli.output import say, shown
-from prodigy_storage.cli.screen import console
+from prodigy_storage.cli.progress import bars
 from prodigy_storage.cli.settings import Settings
 from prodigy_storage.cli.tables import Cell, Column, table
-from prodigy_storage.cli.times import clock, span
+from prodigy_storage.cli.times import span
 from prodigy_storage.codecs.values import moment
 from prodigy_storage.demo import Result
 from prodigy_storage.demo.sources import Counts, default_input
@@ -29,7 +28,7 @@ from prodigy_storage.store import Store
 
 _PACKAGES = 12
 _LONG = 32
-_UPDATES_PER_SECOND = 8
+_FAILED = TextColumn("{task.fields[failed]:>9}")
 
 
 def unfinished(settings: Settings, store: Store, session: Session) -> str:
@@ -92,15 +91,15 @@ def progress(run: Run) -> Iterator[Report]:
     if not sys.stderr.isatty():
         yield _silent
         return
-    with _bars() as bars:
-        mapping = bars.add_task("map", total=run.total, completed=run.settled, failed=_failed(run))
-        reducing = bars.add_task("reduce", total=1, start=False, failed="", visible=False)
+    with bars(_FAILED) as screen:
+        mapping = screen.add_task("map", total=run.total, completed=run.settled, failed=_failed(run))
+        reducing = screen.add_task("reduce", total=1, start=False, failed="", visible=False)
 
         def report(run: Run, *, reduced: int | None = None) -> None:
-            bars.update(mapping, completed=run.settled, failed=_failed(run))
+            screen.update(mapping, completed=run.settled, failed=_failed(run))
             if reduced is not None:
-                bars.start_task(reducing)
-                bars.update(reducing, total=reduced, completed=reduced, visible=True)
+                screen.start_task(reducing)
+                screen.update(reducing, total=reduced, completed=reduced, visible=True)
 
         yield report
 
@@ -112,32 +111,6 @@ def _silent(run: Run, *, reduced: int | None = None) -> None:
 def _failed(run: Run) -> str:
     count = run.settled - run.completed
     return f"[red]{count:,} failed[/red]" if count else ""
-
-
-class _Elapsed(ProgressColumn):
-    """The time since the start, without a colour that would mean something."""
-
-    def render(self, task: Task) -> Text:
-        """`h:mm:ss`."""
-        return Text(clock(task.finished_time if task.finished and task.finished_time else task.elapsed or 0.0))
-
-
-def _bars() -> Progress:
-    columns = (
-        TextColumn("  {task.description:7}"),
-        BarColumn(bar_width=None, complete_style="default", finished_style="green", pulse_style="default"),
-        TextColumn("{task.completed:,}/{task.total:,}"),
-        _Elapsed(),
-        TextColumn("{task.fields[failed]:>9}"),
-    )
-    return Progress(
-        *columns,
-        console=console(sys.stderr),
-        refresh_per_second=_UPDATES_PER_SECOND,
-        redirect_stdout=False,
-        redirect_stderr=False,
-        expand=True,
-    )
 
 
 def closing(settings: Settings, out: Console, store: Store, run: Run, result: Result) -> None:

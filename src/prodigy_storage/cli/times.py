@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from datetime import UTC, datetime, timedelta
 
-_SPAN = re.compile(r"(?:([0-9]+)w)?(?:([0-9]+)d)?(?:([0-9]+)h)?(?:([0-9]+)m)?(?:([0-9]+)s)?")
-_UNITS = ("weeks", "days", "hours", "minutes", "seconds")
+from prodigy_storage.codecs.quantities import duration
+from prodigy_storage.errors import InvalidValue
+
 _STEPS = ((60, 1, "s"), (3600, 60, "min"), (86400, 3600, "h"), (float("inf"), 86400, "d"))
 
 ALLOWED = "30s, 2h, 7d, 1h30m (units w d h m s, largest first), a bare number of minutes, or ISO 8601"
@@ -21,10 +23,9 @@ def since(text: str, now: datetime) -> datetime:
     try:
         if re.fullmatch("[0-9]+", text):
             return now - timedelta(minutes=int(text))
-        match = _SPAN.fullmatch(text)
-        if match and text:
-            return now - timedelta(**dict(zip(_UNITS, (int(part or 0) for part in match.groups()), strict=True)))
-    except (OverflowError, ValueError) as error:
+        with contextlib.suppress(InvalidValue):
+            return now - duration(text)
+    except OverflowError as error:
         raise ValueError(f"{text:.40} is before the year 1") from error
     try:
         return datetime.fromisoformat(text).astimezone(UTC)

@@ -47,7 +47,7 @@ def test_an_iso_time_without_an_offset_is_local():
 
 
 @pytest.mark.parametrize(
-    "text", ["", " ", "-5", "5 m", "1.5h", "30m1h", "h", "tomorrow", "2H", "٣", "1h1h", "2026-13-01"]
+    "text", ["", " ", "-5", "1.5h", "30m1h", "h", "tomorrow", "2H", "٣", "1h1h", "2026-13-01"]
 )
 def test_anything_else_says_what_is_allowed(text):
     """The parser is strict, and its error lists what it takes."""
