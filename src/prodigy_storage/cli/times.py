@@ -23,14 +23,13 @@ def since(text: str, now: datetime) -> datetime:
     try:
         if re.fullmatch("[0-9]+", text):
             return now - timedelta(minutes=int(text))
-        with contextlib.suppress(InvalidValue):
-            return now - duration(text)
-    except OverflowError as error:
-        raise ValueError(f"{text:.40} is before the year 1") from error
-    try:
-        return datetime.fromisoformat(text).astimezone(UTC)
+        with contextlib.suppress(ValueError):
+            return datetime.fromisoformat(text).astimezone(UTC)
+        return now - duration(text)
+    except InvalidValue as error:
+        raise ValueError(f"{error}; or a bare number of minutes, or ISO 8601") from error
     except (OverflowError, ValueError) as error:
-        raise ValueError(f"{text[:40]!r} is no time; allowed: {ALLOWED}") from error
+        raise ValueError(f"{text:.40} is before the year 1") from error
 
 
 def span(seconds: float) -> str:

@@ -12,8 +12,8 @@ SIZES = "bytes as a number, or B, KB, MB, GB, TB (powers of 1000), KiB, MiB, GiB
 
 _UNITS = ("w", "d", "h", "m", "s", "ms")
 _LENGTHS = dict(zip(_UNITS, (604_800_000, 86_400_000, 3_600_000, 60_000, 1000, 1), strict=True))
-_DURATION = re.compile(r"\s*".join(rf"(?:([0-9]+)\s*{unit}(?![a-z]))?" for unit in _UNITS))
-_SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)")
+_DURATION = re.compile(r"\s*".join(rf"(?:([0-9]{{1,12}})\s*{unit}(?![a-z]))?" for unit in _UNITS))
+_SIZE = re.compile(r"([0-9]{1,18}(?:\.[0-9]{1,18})?)\s*([A-Za-z]*)")
 _FACTORS: dict[str, int] = {"": 1, "b": 1} | {
     unit: base**power
     for base, form in ((1000, "{}b"), (1024, "{}ib"))
@@ -34,7 +34,7 @@ def duration(text: str) -> timedelta:
     try:
         return timedelta(milliseconds=total)
     except OverflowError as error:
-        raise InvalidValue(f"{text[:40]!r} is longer than time itself") from error
+        raise InvalidValue(f"{text[:40]!r} is too long") from error
 
 
 def duration_text(span: timedelta) -> str:

@@ -55,7 +55,7 @@ def test_anything_else_says_what_is_allowed(text):
         since(text, NOW)
 
 
-@pytest.mark.parametrize("text", ["9999999d", "99999999999999999999", "9" * 5000])
+@pytest.mark.parametrize("text", ["999999d", "99999999999999999999", "9" * 5000])
 def test_a_time_before_the_calendar_is_refused(text):
     """A span that leads before the year 1 is an error, not a crash."""
     with pytest.raises(ValueError, match="before the year 1"):
