@@ -12,6 +12,7 @@ from datetime import datetime
 
 import attrs
 
+from prodigy_storage.model.construction import lean
 from prodigy_storage.model.values import Duration, Json
 
 
@@ -338,7 +339,9 @@ class ClaudeMessage(Event):
     json_log_location: str | None = None
 
 
-EVENT_TYPES: Mapping[str, type[Event]] = {attrs.fields(cls).event_type.default: cls for cls in Event.__subclasses__()}
+EVENT_TYPES: Mapping[str, type[Event]] = {
+    attrs.fields(cls).event_type.default: lean(cls) for cls in Event.__subclasses__()
+}
 """The 27 built-in events by their tag."""
 
 
