@@ -8,9 +8,12 @@ from typing import Any, TypeVar
 import msgspec
 
 from prodigy_storage.codecs.checkpoints import header
+from prodigy_storage.codecs.prodigy import indexes
+from prodigy_storage.codecs.progress import PROGRESS
+from prodigy_storage.codecs.streams import EVENTS
 from prodigy_storage.codecs.trees import damaged, verify
 from prodigy_storage.codecs.values import micros, parse_time
-from prodigy_storage.ports.storage import Index, Kind
+from prodigy_storage.ports.storage import Index, Kind, Stream
 
 S = TypeVar("S", bound=msgspec.Struct)
 
@@ -97,3 +100,21 @@ HEARTBEAT = Kind("heartbeat", _unindexed)
 RESUME_LOCK = Kind("resume_lock", _unindexed)
 QUARANTINE = Kind("quarantine", _unindexed)
 PROBE = Kind("probe", _unindexed)
+
+# --- files that only Prodigy itself writes
+PRODIGY_JOB_STATE = Kind("prodigy_job_state", indexes.job_state, ("complete",))
+"""The whole state of a job, `checkpoint-v{n}`."""
+PRODIGY_JOB_METADATA = Kind("prodigy_job_metadata", indexes.job_metadata)
+"""Which state of a job is the newest, `metadata`."""
+PRODIGY_CHECKPOINT = Kind("prodigy_checkpoint", indexes.checkpoint, ("type", "of", "state"))
+"""Checkpoints of MapReduce jobs and of workflows, told apart by their content."""
+REDUCE_CHECKPOINT = Kind("reduce_checkpoint", indexes.reduce_checkpoint)
+WORKTREE = Kind("worktree", indexes.worktree, ("status", "session"))
+ORPHANED_WORKTREES = Kind("orphaned_worktrees", indexes.orphaned_worktrees)
+
+DATA_KINDS: tuple[Kind, ...] = (QUARANTINE, DEAD_LETTER, CHECKPOINT, JOB_STATE, MAPPING, SESSION)
+"""The kinds that are data: backed up, restored, migrated, in an order in which what names something comes after it."""
+PASSING_KINDS: tuple[Kind, ...] = (LEASE, HEARTBEAT, RESUME_LOCK, PROBE)
+"""The others: what they say is true of one store and its processes alone."""
+DATA_STREAMS: tuple[Stream, ...] = (PROGRESS, EVENTS)
+"""The streams that are data; all of them come before any kind, as checkpoints hold places in them."""

@@ -1,0 +1,1 @@
+"""What Prodigy keeps in files of its own: job state, checkpoints, worktrees."""
