@@ -112,7 +112,20 @@ REDUCE_CHECKPOINT = Kind("reduce_checkpoint", indexes.reduce_checkpoint)
 WORKTREE = Kind("worktree", indexes.worktree, ("status", "session"))
 ORPHANED_WORKTREES = Kind("orphaned_worktrees", indexes.orphaned_worktrees)
 
-DATA_KINDS: tuple[Kind, ...] = (QUARANTINE, DEAD_LETTER, CHECKPOINT, JOB_STATE, MAPPING, SESSION)
+DATA_KINDS: tuple[Kind, ...] = (
+    QUARANTINE,
+    DEAD_LETTER,
+    CHECKPOINT,
+    JOB_STATE,
+    PRODIGY_JOB_STATE,
+    PRODIGY_JOB_METADATA,
+    PRODIGY_CHECKPOINT,
+    REDUCE_CHECKPOINT,
+    WORKTREE,
+    ORPHANED_WORKTREES,
+    MAPPING,
+    SESSION,
+)
 """The kinds that are data: backed up, restored, migrated, in an order in which what names something comes after it."""
 PASSING_KINDS: tuple[Kind, ...] = (LEASE, HEARTBEAT, RESUME_LOCK, PROBE)
 """The others: what they say is true of one store and its processes alone."""
