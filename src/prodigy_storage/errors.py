@@ -92,6 +92,13 @@ class InvalidTransition(StorageError, ValueError):
 
 
 @attrs.define(slots=False, eq=False, str=False)
+class Stopped(InvalidTransition):
+    """The run was asked to pause, or was cancelled, so this is not done any more; what was acknowledged is kept."""
+
+    code: ClassVar[str] = "stopped"
+
+
+@attrs.define(slots=False, eq=False, str=False)
 class Rewound(StorageError):
     """A stream no longer holds what a cursor has already seen (a lost tail, a restored backup)."""
 

@@ -7,17 +7,20 @@ the global storage architecture: `setup-checkpoint`, `map-checkpoint-{time}-{num
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, TypeVar
 
+import attrs
 import msgspec
 
 from prodigy_storage.codecs.progress import Line, from_line, to_line
 from prodigy_storage.codecs.trees import damaged, dump, seal, verify
 from prodigy_storage.codecs.values import encode_value, parse_time, time_text
 from prodigy_storage.model.checkpoints import CheckpointInfo, CheckpointReason, MapCheckpoint, ReduceCheckpoint
-from prodigy_storage.model.jobs import Backoff, JobSettings, JobState, Setup, WorkItem
+from prodigy_storage.model.jobs import Backoff, JobSettings, JobState, Setup, StepResult, WorkItem
 from prodigy_storage.model.sessions import Phase
+from prodigy_storage.model.values import Json
 from prodigy_storage.ports.storage import Document
 
 FORMAT = 1
@@ -45,6 +48,14 @@ class _Map(Header, kw_only=True):
     events: str | None = None
     in_progress: dict[str, int] = {}
     settled: list[Line] = []
+    restarted: dict[str, int] = {}
+
+
+class _Step(msgspec.Struct):
+    name: str
+    output: Any
+    at: int
+    ms: int = 0
 
 
 class _Item(msgspec.Struct):
@@ -69,10 +80,16 @@ class _Setup(Header, kw_only=True):
     settings: _Settings
     metadata: dict[str, Any]
     items: list[_Item]
+    steps: list[_Step] = []
+    variables: dict[str, Any] = {}
+    complete: bool = True
 
 
 class _Reduce(Header, kw_only=True):
     result: Any = None
+    steps: list[_Step] = []
+    variables: dict[str, Any] = {}
+    complete: bool = True
 
 
 SETUP_ID = "setup-checkpoint"
@@ -107,6 +124,9 @@ def encode_setup(setup: Setup) -> bytes:
             },
             "metadata": setup.metadata,
             "items": [{"id": item.id, "data": item.data} for item in setup.items],
+            "steps": [attrs.asdict(step, recurse=False) for step in setup.steps],
+            "variables": setup.variables,
+            "complete": setup.complete,
         },
         pretty=False,
     )
@@ -132,7 +152,14 @@ def decode_setup(document: Document) -> Setup:
         ),
         correlation_id=setup.correlation_id,
         metadata=setup.metadata,
+        steps=_steps(setup.steps),
+        variables=setup.variables,
+        complete=setup.complete,
     )
+
+
+def _steps(stored: Iterable[_Step]) -> tuple[StepResult, ...]:
+    return tuple(StepResult(name=step.name, output=step.output, at=step.at, ms=step.ms) for step in stored)
 
 
 def encode_map(checkpoint: MapCheckpoint) -> bytes:
@@ -149,6 +176,7 @@ def encode_map(checkpoint: MapCheckpoint) -> bytes:
         events=checkpoint.events,
         in_progress=dict(checkpoint.in_progress),
         settled=[to_line(progress) for progress in tried],
+        restarted=state.restarted,
     )
     return seal(msgspec.json.encode(stored), pretty=False)
 
@@ -172,7 +200,7 @@ def decode_map(document: Document) -> MapCheckpoint:
         Corrupt: the document is damaged.
     """
     stored = _decode(_Map, document.body, document.place)
-    state = JobState()
+    state = JobState(restarted=stored.restarted)
     for line in stored.settled:
         state.fold(from_line(line))
     return MapCheckpoint(
@@ -194,11 +222,21 @@ def encode_reduce(checkpoint: ReduceCheckpoint) -> bytes:
     """The body of a reduce checkpoint.
 
     Raises:
-        InvalidValue: the result is no JSON.
+        InvalidValue: the result, an output or a variable is no JSON.
     """
-    result = msgspec.Raw(encode_value(checkpoint.result, "the result of the reduce phase"))
-    stored = _Reduce(**_members(checkpoint, Phase.REDUCE), result=result)
+    stored = _Reduce(
+        **_members(checkpoint, Phase.REDUCE),
+        final=checkpoint.complete,
+        result=msgspec.Raw(encode_value(checkpoint.result, "the result of the reduce phase")),
+        steps=[_Step(step.name, _raw(step.output, step.name), step.at, step.ms) for step in checkpoint.steps],
+        variables={name: _raw(value, name) for name, value in checkpoint.variables.items()},
+        complete=checkpoint.complete,
+    )
     return seal(msgspec.json.encode(stored), pretty=False)
+
+
+def _raw(value: Json, name: str) -> msgspec.Raw:
+    return msgspec.Raw(encode_value(value, f"{name} of the reduce phase"))
 
 
 def decode_reduce(document: Document) -> ReduceCheckpoint:
@@ -215,6 +253,9 @@ def decode_reduce(document: Document) -> ReduceCheckpoint:
         epoch=stored.epoch,
         created_at=parse_time(stored.created_at),
         result=stored.result,
+        steps=_steps(stored.steps),
+        variables=stored.variables,
+        complete=stored.complete,
     )
 
 

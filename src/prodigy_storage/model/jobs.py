@@ -67,23 +67,29 @@ class JobState:
         done: The last progress of each item that succeeded.
         dead: The last progress of each item that failed for good.
         failed: The failures so far of each item that is still pending, oldest first.
+        restarted: The last attempt of each item that a restart of the phase has put behind; it counts no more.
     """
 
     done: dict[str, Progress] = attrs.field(factory=dict)
     dead: dict[str, Progress] = attrs.field(factory=dict)
     failed: dict[str, tuple[Progress, ...]] = attrs.field(factory=dict)
+    restarted: dict[str, int] = attrs.field(factory=dict)
 
     def settled(self, item: str) -> bool:
         """Whether nothing more will happen to the item in this run."""
         return item in self.done or item in self.dead
 
     def attempts(self, item: str) -> int:
-        """How many attempts of a pending item have failed."""
+        """How many attempts of a pending item have failed, since the last restart."""
         return len(self.failed.get(item, ()))
+
+    def next_attempt(self, item: str) -> int:
+        """The number of the next attempt of a pending item; numbers are never used twice, whatever is restarted."""
+        return self.restarted.get(item, 0) + self.attempts(item) + 1
 
     def fold(self, progress: Progress) -> bool:
         """Take one record in; False if it says nothing new."""
-        if self.settled(progress.item):
+        if self.settled(progress.item) or progress.attempt <= self.restarted.get(progress.item, 0):
             return False
         earlier = self.failed.get(progress.item, ())
         if progress.outcome is Outcome.FAILED:
@@ -97,7 +103,14 @@ class JobState:
 
     def copy(self) -> JobState:
         """An independent copy."""
-        return JobState(dict(self.done), dict(self.dead), dict(self.failed))
+        return JobState(dict(self.done), dict(self.dead), dict(self.failed), dict(self.restarted))
+
+    def restart(self) -> JobState:
+        """The state in which every item is pending again; what was done and what has failed counts no more."""
+        last = dict(self.restarted)
+        last |= {item: progress.attempt for item, progress in (*self.done.items(), *self.dead.items())}
+        last |= {item: max(one.attempt for one in many) for item, many in self.failed.items()}
+        return JobState(restarted=last)
 
 
 @attrs.frozen(kw_only=True)
@@ -128,8 +141,31 @@ class JobSettings:
 
 
 @attrs.frozen(kw_only=True)
+class StepResult:
+    """A step of the setup or reduce phase that was completed.
+
+    Args:
+        name: What the program calls it.
+        output: What it gave.
+        at: When it was completed, microseconds since 1970-01-01 UTC.
+        ms: How long it took, milliseconds.
+    """
+
+    name: str
+    output: Json
+    at: int
+    ms: int = 0
+
+
+@attrs.frozen(kw_only=True)
 class Setup:
-    """What a job starts from: its items and settings. Written once, before anything else."""
+    """What a job starts from: its items and settings. Immutable once it is complete.
+
+    Args:
+        steps: The completed steps of the setup phase, in their order.
+        variables: What the setup phase left for the others.
+        complete: Whether the items are known; until then the job is in its setup phase.
+    """
 
     repo: str
     job_id: str
@@ -139,6 +175,9 @@ class Setup:
     settings: JobSettings = attrs.field(factory=JobSettings)
     correlation_id: str = ""
     metadata: Mapping[str, Json] = attrs.field(factory=dict)
+    steps: Sequence[StepResult] = ()
+    variables: Mapping[str, Json] = attrs.field(factory=dict)
+    complete: bool = True
 
 
 @attrs.frozen(kw_only=True)
