@@ -50,6 +50,11 @@ class _Lease(msgspec.Struct):
     owner: dict[str, Any] | None = None
 
 
+class _LockBreak(msgspec.Struct):
+    at: int
+    name: str
+
+
 def _session(found: _Session) -> Index:
     job = found.mapreduce_data.job_id if found.mapreduce_data else ""
     tags = {"status": found.status, "type": found.session_type, "repo": found.repo or "", "job": job}
@@ -67,6 +72,10 @@ def _mapping(found: _Mapping) -> Index:
 
 def _lease(found: _Lease) -> Index:
     return Index(found.acquired_at, {"held": "yes" if found.owner else "no"})
+
+
+def _lock_break(found: _LockBreak) -> Index:
+    return Index(found.at, {"name": found.name})
 
 
 def _checkpoint(body: bytes) -> Index:
@@ -96,6 +105,10 @@ MAPPING = Kind("mapping", _index(_Mapping, _mapping), ("session", "job"))
 CHECKPOINT = Kind("checkpoint", _checkpoint, ("phase",))
 JOB_STATE = Kind("job_state", _unindexed)
 LEASE = Kind("lease", _index(_Lease, _lease), ("held",))
+LOCK_BREAK = Kind("lock_break", _index(_LockBreak, _lock_break), ("name",))
+"""That a lock was taken from its holder by hand."""
+RUN_REQUEST = Kind("run_request", _unindexed)
+"""What a living run is asked to do."""
 HEARTBEAT = Kind("heartbeat", _unindexed)
 RESUME_LOCK = Kind("resume_lock", _unindexed)
 QUARANTINE = Kind("quarantine", _unindexed)
@@ -114,6 +127,7 @@ ORPHANED_WORKTREES = Kind("orphaned_worktrees", indexes.orphaned_worktrees)
 
 DATA_KINDS: tuple[Kind, ...] = (
     QUARANTINE,
+    LOCK_BREAK,
     DEAD_LETTER,
     CHECKPOINT,
     JOB_STATE,
@@ -123,11 +137,12 @@ DATA_KINDS: tuple[Kind, ...] = (
     REDUCE_CHECKPOINT,
     WORKTREE,
     ORPHANED_WORKTREES,
+    LOCK_BREAK,
     MAPPING,
     SESSION,
 )
 """The kinds that are data: backed up, restored, migrated, in an order in which what names something comes after it."""
-PASSING_KINDS: tuple[Kind, ...] = (LEASE, HEARTBEAT, RESUME_LOCK, PROBE)
+PASSING_KINDS: tuple[Kind, ...] = (LEASE, HEARTBEAT, RESUME_LOCK, RUN_REQUEST, PROBE)
 """The others: what they say is true of one store and its processes alone."""
 DATA_STREAMS: tuple[Stream, ...] = (PROGRESS, EVENTS)
 """The streams that are data; all of them come before any kind, as checkpoints hold places in them."""
