@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from typing import TypeVar
 
+import attrs
 import msgspec
 
 from prodigy_storage.codecs.trees import damaged, seal, verify
 from prodigy_storage.codecs.values import micros, moment, parse_time, time_text
-from prodigy_storage.ports.locks import Lease
+from prodigy_storage.ports.locks import Lease, LockBreak
 from prodigy_storage.ports.names import Scope
 from prodigy_storage.ports.presence import Token
 from prodigy_storage.ports.storage import Document
@@ -30,6 +31,18 @@ class _Lease(msgspec.Struct):
 class _Heartbeat(msgspec.Struct):
     epoch: int
     expires_at: int
+
+
+class _Break(msgspec.Struct):
+    scope: list[str]
+    name: str
+    epoch: int
+    owner: Token | None
+    purpose: str
+    alive: bool | None
+    at: int
+    by: str
+    reason: str
 
 
 class _ResumeLock(msgspec.Struct):
@@ -90,6 +103,23 @@ def decode_resume_lock(document: Document, scope: Scope) -> Lease:
     stored = _decode(_ResumeLock, document)
     owner = Token("", stored.process_id, stored.hostname)
     return Lease(scope, stored.job_id, 0, owner, "", micros(parse_time(stored.acquired_at)))
+
+
+def encode_break(broken: LockBreak) -> bytes:
+    """The body of the record that a lock was broken."""
+    members = {member.name: getattr(broken, member.name) for member in attrs.fields(LockBreak)}
+    stored = _Break(**{**members, "scope": list(broken.scope)})
+    return seal(msgspec.json.encode(stored), pretty=False)
+
+
+def decode_break(document: Document) -> LockBreak:
+    """The inverse of `encode_break`.
+
+    Raises:
+        Corrupt: the document is damaged.
+    """
+    members = msgspec.structs.asdict(_decode(_Break, document))
+    return LockBreak(**{**members, "scope": tuple(members["scope"])})
 
 
 def _decode(cls: type[S], document: Document) -> S:

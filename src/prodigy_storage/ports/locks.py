@@ -35,6 +35,32 @@ class Lease:
 
 
 @attrs.frozen
+class LockBreak:
+    """That a lock was taken from its holder by hand; stored for good, so that it is never done silently.
+
+    Args:
+        scope, name: What was locked.
+        epoch: Of the lease that ended; 0 for a lock of another program.
+        owner: Who held it; None if that could not be read.
+        purpose: What for, in the holder's words.
+        alive: Whether the holder lived; None if that could not be known.
+        at: When it was broken, microseconds since 1970-01-01 UTC.
+        by: Who broke it.
+        reason: Why.
+    """
+
+    scope: Scope
+    name: str
+    epoch: int
+    owner: Token | None
+    purpose: str
+    alive: bool | None
+    at: int
+    by: str
+    reason: str
+
+
+@attrs.frozen
 class Grant:
     """The right to write under a lock. Put `guard` into every batch: "still mine" is one more precondition."""
 

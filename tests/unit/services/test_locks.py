@@ -8,10 +8,10 @@ import pytest
 from prodigy_storage.adapters.memory import MemoryStorage
 from prodigy_storage.codecs.kinds import LEASE, RESUME_LOCK
 from prodigy_storage.codecs.leases import encode_resume_lock
-from prodigy_storage.errors import Conflict, Fenced, Locked
+from prodigy_storage.errors import Conflict, Corrupt, Fenced, Locked, NotFound
 from prodigy_storage.ports.presence import Token
 from prodigy_storage.ports.runtime import Runtime
-from prodigy_storage.ports.storage import Batch, Put
+from prodigy_storage.ports.storage import Batch, Damage, Index, Kind, Put
 from prodigy_storage.services.locks import Locks
 from prodigy_storage.testing.fakes import FakeClock, fake_runtime
 
@@ -148,3 +148,71 @@ def test_a_lease_that_was_deleted_by_hand_fences_its_holder() -> None:
     storage.commit(Batch(SCOPE, (Put(LEASE, "job", storage.fetch(SCOPE, LEASE, ["job"])["job"].body + b" "),)))
     with pytest.raises(Fenced):
         locks.renew(grant)
+
+
+def test_a_dead_holders_lock_is_broken_and_the_record_says_who_and_why() -> None:
+    """Afterwards nobody holds it, and the record names the holder, who broke it and why."""
+    storage, runtime = MemoryStorage(), fake_runtime()
+    grant = one(storage, runtime, "a", {"a": False}).acquire(SCOPE, "job", purpose="session-1")
+    locks = one(storage, runtime, "b", {"a": False})
+    broken = locks.break_lock(SCOPE, "job", by="me@here", reason="the machine is gone")
+    assert (broken.epoch, broken.owner, broken.purpose) == (grant.epoch, Token("a", 7, "host"), "session-1")
+    assert (broken.by, broken.reason, broken.alive) == ("me@here", "the machine is gone", False)
+    assert locks.breaks(SCOPE, "job") == [broken]
+    assert not locks.breaks(("other",))
+    assert not locks.list()
+    assert not storage.fetch(SCOPE, RESUME_LOCK, ["job"])
+    with pytest.raises(NotFound, match="nobody holds job"):
+        locks.break_lock(SCOPE, "job", by="me@here")
+
+
+@pytest.mark.parametrize("verdict", [True, None])
+def test_a_living_holders_lock_is_broken_by_force_only_and_the_holder_is_fenced(verdict: bool | None) -> None:
+    """Without force nothing changes; with it no write of the former holder succeeds, nor does its renewal."""
+    storage, runtime = MemoryStorage(), fake_runtime()
+    holder = one(storage, runtime, "a", {"a": verdict})
+    grant = holder.acquire(SCOPE, "job")
+    locks = one(storage, runtime, "b", {"a": verdict})
+    with pytest.raises(Locked):
+        locks.break_lock(SCOPE, "job", by="me")
+    assert not locks.breaks()
+    storage.commit(Batch(SCOPE, (grant.guard,)))
+    locks.break_lock(SCOPE, "job", by="me", force=True)
+    with pytest.raises(Conflict):
+        storage.commit(Batch(SCOPE, (grant.guard,)))
+    with pytest.raises(Fenced):
+        holder.renew(grant)
+    holder.release(grant)
+    assert locks.acquire(SCOPE, "job").epoch > grant.epoch
+
+
+def test_another_programs_lock_is_listed_and_can_be_broken() -> None:
+    """A resume lock that no lease explains has its holder's pid and host; a damaged one is broken by force."""
+    storage, runtime = MemoryStorage(), fake_runtime()
+    locks = one(storage, runtime, "b", {"4711": True})
+    body = encode_resume_lock("job-of-another", Token("", 4711, "host"), 0)
+    storage.commit(Batch(SCOPE, (Put(RESUME_LOCK, "session-9", body), Put(RESUME_LOCK, "job", b""))))
+    damage: list[Damage] = []
+    (listed,) = locks.list(damage.append)
+    assert (listed.name, listed.owner, listed.epoch, listed.alive) == ("session-9", Token("", 4711, "host"), 0, True)
+    assert [one.id for one in damage] == ["job"]
+    with pytest.raises(Corrupt):
+        locks.list()
+    for name in ("session-9", "job"):
+        with pytest.raises(Locked):
+            locks.break_lock(SCOPE, name, by="me")
+        locks.break_lock(SCOPE, name, by="me", force=True)
+    assert [broken.owner for broken in locks.breaks()] == [Token("", 4711, "host"), None]
+    assert not locks.list()
+
+
+def test_a_damaged_lease_is_broken_by_force_and_can_be_taken_again() -> None:
+    """What cannot be read may be held; the record says that its holder was not known."""
+    storage, runtime = MemoryStorage(), fake_runtime()
+    locks = one(storage, runtime, "b", {})
+    kind = Kind(LEASE.name, lambda _: Index(0, {"held": "yes"}), LEASE.tags)
+    storage.commit(Batch(SCOPE, (Put(kind, "job", b"{"),)))
+    with pytest.raises(Locked):
+        locks.break_lock(SCOPE, "job", by="me")
+    assert locks.break_lock(SCOPE, "job", by="me", force=True).owner is None
+    assert locks.acquire(SCOPE, "job").epoch

@@ -11,9 +11,10 @@ from collections.abc import Callable, Sequence
 
 import attrs
 
-from prodigy_storage.codecs.collection import walk
-from prodigy_storage.codecs.kinds import HEARTBEAT, LEASE, RESUME_LOCK
+from prodigy_storage.codecs.collection import gather
+from prodigy_storage.codecs.kinds import HEARTBEAT, LEASE, LOCK_BREAK, RESUME_LOCK
 from prodigy_storage.codecs.leases import (
+    decode_break,
     decode_heartbeat,
     decode_lease,
     decode_resume_lock,
@@ -23,7 +24,7 @@ from prodigy_storage.codecs.leases import (
 )
 from prodigy_storage.codecs.values import micros, moment, time_text
 from prodigy_storage.errors import Conflict, Corrupt, Fenced, Locked
-from prodigy_storage.ports.locks import Grant, Lease
+from prodigy_storage.ports.locks import Grant, Lease, LockBreak
 from prodigy_storage.ports.names import Scope
 from prodigy_storage.ports.presence import Presence, Token
 from prodigy_storage.ports.runtime import Runtime
@@ -40,6 +41,7 @@ from prodigy_storage.ports.storage import (
     Storage,
     Version,
 )
+from prodigy_storage.services.locks.holding import held_locks, raising, read_held
 
 _SECOND = 1_000_000
 
@@ -122,11 +124,7 @@ class Locks:
         try:
             lease = decode_resume_lock(found, scope)
         except Corrupt as error:
-            raise Locked(
-                f"{name} may be held: its lock cannot be read ({error.reason})",
-                hint=f"If nothing runs it any more, take it over with --force; the lock is {found.place or name}.",
-                name=name,
-            ) from error
+            raise _unreadable(name, f"its lock cannot be read ({error.reason})", found.place) from error
         assert lease.owner is not None  # a resume lock always names one
         alive = self._presence.alive(lease.owner) if self._presence else None
         return None if alive is False else lease
@@ -156,6 +154,56 @@ class Locks:
             return
         self._ttls.pop((grant.scope, grant.name), None)
 
+    def break_lock(self, scope: Scope, name: str, *, by: str, reason: str = "", force: bool = False) -> LockBreak:
+        """Take a lock from its holder, who is fenced, and give it to nobody. Who did it and why is stored with it.
+
+        Args:
+            scope, name: Which lock.
+            by: Who breaks it, for the record.
+            reason: Why, for the record.
+            force: Break it although its holder lives, or may live.
+
+        Raises:
+            NotFound: nobody holds it.
+            Locked: its holder lives, or may live, and `force` was not given.
+            Conflict: it changed its holder meanwhile.
+        """
+        held = read_held(self._storage, scope, name)
+        if not force:
+            living = self._living(held.lease)
+            if living is not None:
+                raise _locked(living) if living.owner else _unreadable(name, "its lock cannot be read")
+        now = micros(self._runtime.clock.now())
+        ended = self._judged(held.lease)
+        broken = LockBreak(scope, name, ended.epoch, ended.owner, ended.purpose, ended.alive, now, by, reason)
+        self._storage.commit(Batch(scope, held.breaking(broken, self._runtime.ids)))
+        return broken
+
+    def _living(self, held: Lease) -> Lease | None:
+        """The lock if its holder lives, or may live."""
+        if held.owner is None:
+            return held  # what cannot be read may be held
+        alive = self._presence.alive(held.owner) if self._presence else None
+        if alive is None and held.epoch:
+            alive = self._beats(held)
+        return None if alive is False else attrs.evolve(held, alive=alive)
+
+    def breaks(
+        self, scope: Scope = (), name: str | None = None, on_damage: Callable[[Damage], None] | None = None
+    ) -> Sequence[LockBreak]:
+        """Every lock below a scope that was broken by hand, the oldest first.
+
+        Args:
+            scope: A prefix; all scopes if it is empty.
+            name: Of one lock only.
+            on_damage: Told of each record that cannot be read; without it the first one raises `Corrupt`.
+        """
+        tags = {} if name is None else {"name": name}
+        found, damage = gather(self._storage, Query(LOCK_BREAK, scope, tags), decode_break)
+        for one in damage:
+            (on_damage or raising)(one)
+        return found
+
     def inspect(self, scope: Scope, name: str) -> Lease | None:
         """The lock as it is now; None if it was never taken."""
         found = self._storage.fetch(scope, LEASE, [name], fresh=True).get(name)
@@ -163,19 +211,7 @@ class Locks:
 
     def list(self, on_damage: Callable[[Damage], None] | None = None) -> Sequence[Lease]:
         """Every lock that is held now, dead holders included; see the port."""
-        found = []
-        for page in walk(self._storage, Query(LEASE, tags={"held": "yes"})):
-            for damage in page.damage:
-                if on_damage is None:
-                    raise Corrupt(
-                        f"{damage.place}: {damage.reason}",
-                        place=damage.place,
-                        offset=damage.offset,
-                        reason=damage.reason,
-                    )
-                on_damage(damage)
-            found += [self._judged(decode_lease(document)) for document in page.documents]
-        return found
+        return [self._judged(lease) for lease in held_locks(self._storage, on_damage or raising)]
 
     def _judged(self, lease: Lease) -> Lease:
         if lease.owner is None or self._presence is None:
@@ -207,3 +243,8 @@ def _locked(lease: Lease) -> Locked:
         since=since,
         epoch=lease.epoch,
     )
+
+
+def _unreadable(name: str, why: str, place: str = "") -> Locked:
+    hint = f"If nothing runs it any more, take it over with --force; the lock is {place or name}."
+    return Locked(f"{name} may be held: {why}", hint=hint, name=name)
