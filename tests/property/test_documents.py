@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import zlib
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prodigy_storage.codecs.documents import DEAD_LETTERS, MAPPINGS, SESSIONS, Codec
-from prodigy_storage.codecs.trees import dump, parse, patched, verify
+from prodigy_storage.codecs.patches import patched, same
+from prodigy_storage.codecs.trees import dump, parse, verify
 from prodigy_storage.codecs.values import decode_value, encode_value, micros, moment, parse_time, time_text
 from prodigy_storage.errors import Corrupt, InvalidValue
 from prodigy_storage.model.dead_letters import DeadLetter, ErrorType, Failure, WorktreeArtifacts
@@ -146,13 +149,12 @@ def _planted(tree: dict[str, Any], extra: dict[str, Any]) -> dict[str, Any]:
     return {**tree, **extra}
 
 
-@given(OBJECTS, OBJECTS, OBJECTS)
-def test_a_patch_changes_what_differs_and_nothing_else(
-    stored: dict[str, Any], before: dict[str, Any], after: dict[str, Any]
-) -> None:
-    """No change is no change; a change of the whole stored value gives the wanted one."""
-    assert patched(stored, before, before) == {k: v for k, v in stored.items() if k in before or k not in before}
-    assert patched(stored, stored, after) == after
+@given(JSON, JSON, st.sampled_from([None, 2, "\t"]), st.booleans())
+def test_a_patch_changes_what_differs_and_nothing_else(before: Any, after: Any, indent: Any, escaped: bool) -> None:
+    """No change is no change, in any layout; a change of the whole stored value gives the wanted one."""
+    text = f" {json.dumps(before, indent=indent, ensure_ascii=escaped)}\n"
+    assert patched(text, before, before) == text
+    assert same(json.loads(patched(text, before, after)), after)
 
 
 def test_numbers_that_the_model_cannot_hold_survive_a_change_beside_them() -> None:
@@ -191,7 +193,8 @@ def test_no_bytes_raise_anything_but_corrupt(body: bytes) -> None:
 @pytest.mark.parametrize(
     ("body", "reason"),
     [
-        (b'{"a":1,"a":2}', "same key twice"),
+        (b'{"a":1,"a":2,"_crc":%d}' % zlib.crc32(b'{"a":1,"a":2'), "same key twice"),
+        (b'{"a":1e400}', "beyond the numbers"),
         (b'{"a":NaN}', "NaN is no JSON number"),
         (b'{"a":1', "byte 6"),
         (b'{"a":"\xff"}', "byte 6: it is no UTF-8"),

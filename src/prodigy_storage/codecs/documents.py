@@ -17,11 +17,14 @@ import attrs
 import cattrs
 from cattrs.gen import make_dict_unstructure_fn, override
 
-from prodigy_storage.codecs.trees import Tree, damaged, dump, parse, patched
+from prodigy_storage.codecs.patches import patched, same
+from prodigy_storage.codecs.trees import Tree, damaged, dump, encoded, parse, seal, unsealed
 from prodigy_storage.codecs.values import parse_time, time_text
-from prodigy_storage.model.dead_letters import DeadLetter, ErrorType, Failure
+from prodigy_storage.model.dead_letters import DeadLetter, Failure
+from prodigy_storage.model.dead_letters_signatures import ErrorType
 from prodigy_storage.model.jobs import JobSummary
 from prodigy_storage.model.mappings import SessionJobMapping
+from prodigy_storage.model.redrives import Redrive
 from prodigy_storage.model.sessions import Session
 from prodigy_storage.model.values import Json
 from prodigy_storage.ports.storage import Damage, Document
@@ -65,10 +68,11 @@ class Codec(Generic[T]):
         after = cast("Tree", _CONVERTER.unstructure(value, self.type))
         if over is None:
             return dump(after)
-        stored = parse(over.body, over.place)
-        before = cast("Tree", _CONVERTER.unstructure(self._structure(stored, over.place), self.type))
-        tree = patched(stored, before, after)
-        return over.body if tree == stored else dump(cast("Tree", tree))
+        before = cast("Tree", _CONVERTER.unstructure(self.decode(over), self.type))
+        if same(before, after):
+            return over.body
+        text = unsealed(over.body)[0].decode()
+        return seal(encoded(patched(text, before, after)), pretty="\n" in text.rstrip())
 
     def decode(self, document: Document) -> T:
         """The value of a document.
@@ -141,6 +145,7 @@ def _make_converter() -> cattrs.Converter:
     rare = override(omit_if_default=True)
     failure = make_dict_unstructure_fn(Failure, converter, error_context=rare, json_log_location=rare, session_id=rare)
     converter.register_unstructure_hook(Failure, failure)
+    converter.register_unstructure_hook(DeadLetter, make_dict_unstructure_fn(DeadLetter, converter, claim=rare))
     converter.register_unstructure_hook(Session, make_dict_unstructure_fn(Session, converter, repo=rare, epoch=rare))
     return converter
 
@@ -148,6 +153,7 @@ def _make_converter() -> cattrs.Converter:
 _CONVERTER = _make_converter()
 
 DEAD_LETTERS = Codec(DeadLetter)
+REDRIVES = Codec(Redrive)
 SESSIONS = Codec(Session)
 MAPPINGS = Codec(SessionJobMapping)
 SUMMARIES = Codec(JobSummary)

@@ -1,19 +1,22 @@
-"""JSON trees of documents: read strictly, sealed with a checksum, changed without losing what is unknown."""
+"""JSON trees of documents: read strictly, written, sealed with a checksum."""
 
 from __future__ import annotations
 
 import json
+import math
 import re
 import zlib
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
+from prodigy_storage.codecs.json_text import write
 from prodigy_storage.errors import Corrupt, InvalidValue
-from prodigy_storage.model.values import Json
 
 Tree = dict[str, Any]
+T = TypeVar("T", bound=Tree | list[Any])
 
 _CHECKSUM = re.compile(rb',\s*"_crc":\s*(\d+)\s*\}\s*\Z')
+_LARGE = re.compile(rb"[0-9]{300}|[eE]\+?[0-9]{3}")
 
 
 def verify(body: bytes, place: str = "") -> bytes:
@@ -36,13 +39,30 @@ def damaged(place: str, offset: int | None, reason: str) -> Corrupt:
 
 
 def parse(body: bytes, place: str = "") -> Tree:
-    """The tree of a document: strict JSON in UTF-8, an object without repeated keys.
+    """The tree of a document that is an object; see `parse_as`."""
+    return parse_as(dict, body, place)
+
+
+def parse_as(of: type[T], body: bytes, place: str = "") -> T:
+    """The tree of a document: strict JSON in UTF-8.
+
+    A repeated key is refused in documents that the library wrote; in others, which have no checksum, the last one
+    counts, as it does for Prodigy.
+
+    Args:
+        of: What it has to be: an object, or a list.
+        body: The document.
+        place: Where it lies, for the error.
 
     Raises:
         Corrupt: it is none, or the checksum is wrong.
     """
+    ours = _CHECKSUM.search(verify(body, place), max(0, len(body) - 64)) is not None
+    number = _finite if _LARGE.search(body) else None
     try:
-        tree = json.loads(verify(body, place).decode(), object_pairs_hook=_unique, parse_constant=_refuse)
+        tree = json.loads(
+            body.decode(), object_pairs_hook=_unique if ours else None, parse_constant=_refuse, parse_float=number
+        )
     except UnicodeDecodeError as error:
         raise damaged(place, error.start, "it is no UTF-8") from error
     except json.JSONDecodeError as error:
@@ -52,9 +72,10 @@ def parse(body: bytes, place: str = "") -> Tree:
         raise damaged(place, None, str(error)) from error
     except (RecursionError, ValueError) as error:
         raise damaged(place, None, f"it is no JSON that can be read: {error}") from error
-    if not isinstance(tree, dict):
-        raise damaged(place, 0, "it is no JSON object")
-    tree.pop("_crc", None)
+    if not isinstance(tree, of):
+        raise damaged(place, 0, f"it is no JSON {'object' if of is dict else 'array'}")
+    if isinstance(tree, dict):
+        tree.pop("_crc", None)
     return tree
 
 
@@ -73,47 +94,46 @@ def _refuse(name: str) -> object:
     raise _Refused(f"{name} is no JSON number")
 
 
+def _finite(text: str) -> float:
+    value = float(text)
+    if math.isinf(value):
+        raise _Refused(f"{text[:40]} is beyond the numbers that can be held")
+    return value
+
+
 def dump(tree: Mapping[str, Any], *, pretty: bool = True) -> bytes:
     """The bytes of a tree, with a checksum as its last member.
 
     Raises:
         InvalidValue: something in it is no JSON.
     """
+    return seal(encoded(write(tree, pretty=pretty)), pretty=pretty)
+
+
+def encoded(text: str) -> bytes:
+    """The text as UTF-8.
+
+    Raises:
+        InvalidValue: it has half of a surrogate pair.
+    """
     try:
-        text = json.dumps(
-            tree,
-            ensure_ascii=False,
-            allow_nan=False,
-            indent=2 if pretty else None,
-            separators=None if pretty else (",", ":"),
-        ).encode()
-    except (TypeError, ValueError, RecursionError) as error:
-        raise InvalidValue(f"a document can only hold JSON: {error}") from error
-    return seal(text, pretty=pretty)
+        return text.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidValue(f"a document can only hold JSON: a lone surrogate, {error.object[error.start]!r}") from error
 
 
 def seal(text: bytes, *, pretty: bool) -> bytes:
-    """Add the checksum to the text of a non-empty JSON object."""
-    head = text[:-2] if pretty else text[:-1]
-    crc = zlib.crc32(head)
-    return head + (b',\n  "_crc": %d\n}' % crc if pretty else b',"_crc":%d}' % crc)
+    """Add the checksum to the text of a non-empty JSON object; blanks behind it stay."""
+    bare = text.rstrip()
+    head = bare[:-1].rstrip()
+    member = b',\n  "_crc": %d\n}' if pretty else b',"_crc":%d}'
+    return head + member % zlib.crc32(head) + text[len(bare) :]
 
 
-def patched(stored: Json, before: Json, after: Json) -> Json:
-    """`stored` with everything that differs between `before` and `after` changed, and nothing else."""
-    if isinstance(stored, dict) and isinstance(before, Mapping) and isinstance(after, Mapping):
-        tree = {key: value for key, value in stored.items() if key in after or key not in before}
-        for key, value in after.items():
-            if key in tree and key in before:
-                tree[key] = patched(tree[key], before[key], value)
-            elif key not in before or before[key] != value:
-                tree[key] = value
-        return tree
-    if isinstance(stored, list) and isinstance(before, list) and isinstance(after, list) and len(stored) == len(before):
-        shared = min(len(before), len(after))
-        return [patched(*trio) for trio in zip(stored[:shared], before, after, strict=False)] + after[shared:]
-    return stored if _same(before, after) else after
-
-
-def _same(before: Json, after: Json) -> bool:
-    return type(before) is type(after) and before == after
+def unsealed(body: bytes) -> tuple[bytes, bool]:
+    """A verified document without its checksum, and whether it had one."""
+    found = _CHECKSUM.search(body, max(0, len(body) - 64))
+    if found is None:
+        return body, False
+    pretty = found.group().rstrip().endswith(b"\n}")
+    return body[: found.start()] + (b"\n}" if pretty else b"}") + body[len(body.rstrip()) :], True
