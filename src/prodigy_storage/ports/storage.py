@@ -56,6 +56,10 @@ class Capability(enum.Enum):
     """Several machines may use the store at once."""
     PRESENCE = "presence"
     """The backend implements `Presence`."""
+    MEASURING = "measuring"
+    """The backend implements `Measuring`."""
+    PRUNING = "pruning"
+    """The backend implements `Pruning`."""
 
 
 @attrs.frozen
@@ -192,7 +196,7 @@ class Batch:
 
 
 _ON_STREAMS = (Append, Trim)
-_RESERVED = re.compile(rb'\t"_seq":[0-9]+,"_crc":[0-9]+\}\n')
+_RESERVED = re.compile(rb'\t"_seq":[0-9]+, *"_crc":[0-9]+\}\n')
 
 
 def _check_records(data: bytes) -> None:
@@ -335,4 +339,31 @@ class Storage(Protocol):
 
     def close(self) -> None:
         """Release everything. May be called again; any other later call raises `Closed`."""
+        ...
+
+
+class Pruning(Protocol):
+    """Optional, declared by `Capability.PRUNING`: what a trim would remove, record by record, before it does."""
+
+    def front(
+        self, scope: Scope, stream: Stream, goes: Callable[[bytes], bool], after: Cursor | None = None
+    ) -> Chunk:
+        """The next records that a `Trim` could remove now: of each writer those at its front of which `goes` holds.
+
+        Changes nothing. What a live writer still writes to may be left out.
+
+        Args:
+            scope, stream: Where.
+            goes: Whether a record may go. It is asked in the order of the stream, up to the first no of each writer,
+                and once for every record that goes.
+            after: The cursor of the chunk before; None: from the beginning.
+
+        Returns:
+            A chunk whose cursor has passed its records and those of the chunks before, and none else. It is meant for
+            `Trim`, which then removes exactly these; reading on from it may give some of them again. Empty `data`
+            means: nothing more.
+
+        Raises:
+            Rewound: the stream no longer holds what the cursor has seen.
+        """
         ...

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import cast
 
 from prodigy_storage.errors import Unsupported
+from prodigy_storage.ports.measuring import Measure, Measuring
 from prodigy_storage.ports.names import Scope
 from prodigy_storage.ports.presence import Presence, Token
 from prodigy_storage.ports.storage import (
@@ -78,6 +79,16 @@ class Forwarding:
             Unsupported: the inner storage does not declare `Capability.PRESENCE`.
         """
         return self._presence().alive(token)
+
+    def measure(self, scope: Scope = ()) -> Sequence[Measure]:
+        """See `Measuring.measure`.
+
+        Raises:
+            Unsupported: the inner storage does not declare `Capability.MEASURING`.
+        """
+        if Capability.MEASURING not in self.capabilities:
+            raise Unsupported("this storage does not say how much it holds")
+        return cast("Measuring", self._storage).measure(scope)
 
     def _presence(self) -> Presence:
         if Capability.PRESENCE not in self.capabilities:

@@ -6,13 +6,14 @@ import os
 import socket
 import threading
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from itertools import islice
 
 from prodigy_storage.adapters.memory.documents import Documents
-from prodigy_storage.adapters.memory.records import Records
+from prodigy_storage.adapters.memory.records import Records, older
 from prodigy_storage.errors import Closed, Conflict, Rewound, StorageFull
+from prodigy_storage.ports.measuring import Form, Measure
 from prodigy_storage.ports.names import Scope
 from prodigy_storage.ports.presence import Token
 from prodigy_storage.ports.storage import (
@@ -40,7 +41,7 @@ from prodigy_storage.ports.storage import (
 
 
 class MemoryStorage:
-    """Implements `Storage` and `Presence` in the memory of one process; its threads may share it.
+    """Implements `Storage`, `Presence` and `Measuring` in the memory of one process; its threads may share it.
 
     Args:
         max_bytes: Bodies and records may take this much together; None: no limit. A commit that would pass it
@@ -60,8 +61,8 @@ class MemoryStorage:
 
     @property
     def capabilities(self) -> frozenset[Capability]:
-        """Presence alone: nothing survives the process, and no other process can look in."""
-        return frozenset({Capability.PRESENCE})
+        """PRESENCE, MEASURING: nothing survives the process, and no other process can look in."""
+        return frozenset({Capability.PRESENCE, Capability.MEASURING})
 
     def commit(self, batch: Batch) -> Receipt:
         """Judge all preconditions, then apply all of the batch."""
@@ -105,6 +106,20 @@ class MemoryStorage:
             data, end = records.read(self._offset(records, after))
         return Chunk(data, Cursor(f"{self._id}:{end}"))
 
+    def front(
+        self, scope: Scope, stream: Stream, goes: Callable[[bytes], bool], after: Cursor | None = None
+    ) -> Chunk:
+        """The next records at the front of which `goes` holds."""
+        with self._lock:
+            self._check_open()
+            records = self._streams.get((stream.name, scope)) or Records()
+            offset = max(records.base, self._offset(records, after))
+            data = records.read(offset)[0]
+        kept = next((at for at, line in enumerate(data.split(b"\n")[:-1]) if not goes(line)), None)
+        if kept is not None:
+            data = b"".join(line + b"\n" for line in data.split(b"\n")[:kept])
+        return Chunk(data, Cursor(f"{self._id}:{offset + len(data)}"))
+
     def scopes(self, of: Kind | Stream) -> Sequence[Scope]:
         """Every scope that holds documents of that kind, or records of that stream; sorted."""
         with self._lock:
@@ -114,6 +129,24 @@ class MemoryStorage:
             return sorted(
                 scope for (name, scope), records in self._streams.items() if name == of.name and records.pieces
             )
+
+    def measure(self, scope: Scope = ()) -> Sequence[Measure]:
+        """See `Measuring.measure`: the bytes of bodies and records."""
+        with self._lock:
+            self._check_open()
+            sizes: dict[tuple[str, Scope], list[int]] = {}
+            for kind, documents in self._kinds.items():
+                for (found, _), (document, _) in documents.entries.items():
+                    sizes.setdefault((kind, found), []).append(len(document.body))
+            rows = [
+                Measure(scope=found, form=Form.DOCUMENTS, of=kind, count=len(many), bytes=sum(many))
+                for (kind, found), many in sizes.items()
+            ]
+            for (stream, found), records in self._streams.items():
+                if records.pieces:
+                    held, size = len(records.pieces), sum(map(len, records.pieces))
+                    rows.append(Measure(scope=found, form=Form.RECORDS, of=stream, count=held, bytes=size))
+        return [row for row in rows if row.scope[: len(scope)] == scope]
 
     def close(self) -> None:
         """Forget everything."""
@@ -151,7 +184,7 @@ class MemoryStorage:
         if isinstance(operation, Trim):
             records = self._records(scope, operation.stream)
             if isinstance(operation.before, int):
-                return records.end_of_older(operation.stream, operation.before)
+                return records.end_of_front(older(operation.stream, operation.before), records.base)
             return self._offset(records, operation.before)
         self._expect(scope, operation, number)
         return operation.kind.index(operation.body) if isinstance(operation, Put) else None
