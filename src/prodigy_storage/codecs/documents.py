@@ -7,26 +7,21 @@ the order of keys survive, whoever wrote them.
 
 from __future__ import annotations
 
-import enum
-import types
+import builtins
 from collections.abc import Sequence
-from datetime import datetime
-from typing import Any, Generic, TypeVar, Union, cast, get_args, get_origin
+from typing import Any, Generic, TypeVar
 
 import attrs
-import cattrs
-from cattrs.gen import make_dict_unstructure_fn, override
 
+from prodigy_storage.codecs.converter import CONVERTER
+from prodigy_storage.codecs.json_text import write
 from prodigy_storage.codecs.patches import patched, same
-from prodigy_storage.codecs.trees import Tree, damaged, dump, encoded, parse, seal, unsealed
-from prodigy_storage.codecs.values import parse_time, time_text
-from prodigy_storage.model.dead_letters import DeadLetter, Failure
-from prodigy_storage.model.dead_letters_signatures import ErrorType
+from prodigy_storage.codecs.trees import damaged, encoded, parse_as, seal, unsealed
+from prodigy_storage.model.dead_letters import DeadLetter
 from prodigy_storage.model.jobs import JobSummary
 from prodigy_storage.model.mappings import SessionJobMapping
 from prodigy_storage.model.redrives import Redrive
 from prodigy_storage.model.sessions import Session
-from prodigy_storage.model.values import Json
 from prodigy_storage.ports.storage import Damage, Document
 
 T = TypeVar("T")
@@ -55,9 +50,15 @@ class Listing(Generic[T]):
 
 @attrs.frozen
 class Codec(Generic[T]):
-    """How one type of value becomes a document and comes back."""
+    """How one type of value becomes a document and comes back.
+
+    Args:
+        type: An attrs class.
+        root: What the document is as JSON.
+    """
 
     type: type[T]
+    root: builtins.type[Any] = dict
 
     def encode(self, value: T, over: Document | None = None) -> bytes:
         """The body of `value`; as a change of the document `over`, if it is given.
@@ -65,14 +66,13 @@ class Codec(Generic[T]):
         Raises:
             InvalidValue: the value holds something that is no JSON.
         """
-        after = cast("Tree", _CONVERTER.unstructure(value, self.type))
+        after = self._tree(value)
         if over is None:
-            return dump(after)
-        before = cast("Tree", _CONVERTER.unstructure(self.decode(over), self.type))
+            return self._finished(encoded(write(after)))
+        before = self._tree(self.decode(over))
         if same(before, after):
             return over.body
-        text = unsealed(over.body)[0].decode()
-        return seal(encoded(patched(text, before, after)), pretty="\n" in text.rstrip())
+        return self._finished(encoded(patched(unsealed(over.body)[0].decode(), before, self._changed(after))))
 
     def decode(self, document: Document) -> T:
         """The value of a document.
@@ -80,17 +80,25 @@ class Codec(Generic[T]):
         Raises:
             Corrupt: it is damaged, or lacks what the type needs.
         """
-        return self._structure(parse(document.body, document.place), document.place)
+        tree: Any = parse_as(self.root, document.body, document.place)
+        try:
+            return CONVERTER.structure(tree, self.type)
+        except Exception as error:  # the converter raises whatever a field's hook raises
+            raise damaged(document.place, None, f"it is no {self.type.__name__}: {_reason(error)}") from error
 
     def load(self, document: Document) -> Loaded[T]:
         """The value of a document together with it."""
         return Loaded(self.decode(document), document)
 
-    def _structure(self, tree: Tree, place: str) -> T:
-        try:
-            return _CONVERTER.structure(tree, self.type)
-        except Exception as error:  # the converter raises whatever a field's hook raises
-            raise damaged(place, None, f"it is no {self.type.__name__}: {_reason(error)}") from error
+    def _tree(self, value: T) -> Any:
+        return CONVERTER.unstructure(value, self.type)
+
+    def _changed(self, tree: Any) -> Any:
+        """What is written in place of a tree that differs from the stored one."""
+        return tree
+
+    def _finished(self, text: bytes) -> bytes:
+        return seal(text, pretty=b"\n" in text.rstrip())
 
 
 def _reason(error: BaseException) -> str:
@@ -102,55 +110,6 @@ def _reason(error: BaseException) -> str:
     text = f"{error.args[0]!r} is missing" if isinstance(error, KeyError) and error.args else str(error)
     return field + (text or type(error).__name__)
 
-
-def _error_type(value: Any, _: object) -> ErrorType:
-    if isinstance(value, str):
-        return ErrorType(value)
-    ((name, fields),) = value.items()
-    return ErrorType(name, fields["exit_code"])
-
-
-def _plain_error_type(value: ErrorType) -> Json:
-    return value.name if value.exit_code is None else {value.name: {"exit_code": value.exit_code}}
-
-
-def _is_json(annotation: object) -> bool:
-    return get_origin(annotation) in {Union, types.UnionType} and {str, int, float, bool, None.__class__} <= set(
-        get_args(annotation)
-    )
-
-
-def _strict(cls: type[Any]) -> Any:
-    def structure(value: Any, _: object) -> Any:
-        if type(value) is not cls:
-            raise ValueError(f"{cls.__name__} expected, not {value!r:.60}")
-        return value
-
-    return structure
-
-
-def _make_converter() -> cattrs.Converter:
-    converter = cattrs.Converter(detailed_validation=True)
-    converter.register_structure_hook_func(_is_json, lambda value, _: value)
-    converter.register_unstructure_hook_func(_is_json, lambda value: value)
-    for scalar in (str, int, bool):
-        converter.register_structure_hook(scalar, _strict(scalar))
-    converter.register_structure_hook(datetime, lambda value, _: parse_time(value))
-    converter.register_unstructure_hook(datetime, time_text)
-    converter.register_unstructure_hook_func(
-        lambda cls: isinstance(cls, type) and issubclass(cls, enum.Enum), lambda e: e.value
-    )
-    converter.register_structure_hook(ErrorType, _error_type)
-    converter.register_unstructure_hook(ErrorType, _plain_error_type)
-    rare = override(omit_if_default=True)
-    failure = make_dict_unstructure_fn(Failure, converter, error_context=rare, json_log_location=rare, session_id=rare)
-    converter.register_unstructure_hook(Failure, failure)
-    converter.register_unstructure_hook(DeadLetter, make_dict_unstructure_fn(DeadLetter, converter, claim=rare))
-    converter.register_unstructure_hook(Session, make_dict_unstructure_fn(Session, converter, repo=rare, epoch=rare))
-    return converter
-
-
-_CONVERTER = _make_converter()
 
 DEAD_LETTERS = Codec(DeadLetter)
 REDRIVES = Codec(Redrive)
