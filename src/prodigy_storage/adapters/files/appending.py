@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 from prodigy_storage.adapters.files.disk import Disk, discard, sync_data, sync_names, write_all
 from prodigy_storage.adapters.files.segments import complete, new_name
@@ -84,13 +85,14 @@ class LiveSegment:
 class Appender:
     """Takes the appends of this process to one stream of one scope."""
 
-    def __init__(self, tree: Tree, folder: str, stem: str, max_size: int) -> None:
+    def __init__(self, tree: Tree, folder: str, stem: str, max_size: int, on_sealed: Callable[[], None]) -> None:
         self.lock = threading.Lock()
         self.segment: LiveSegment | None = None
         self._tree = tree
         self._folder = folder
         self._stem = stem
         self._max_size = max_size
+        self._on_sealed = on_sealed
         self._closed = False
 
     def usable(self, writer: Writer | None) -> LiveSegment | None:
@@ -114,9 +116,15 @@ class Appender:
             discard(self._tree.disk, path)
             fresh.release()
             raise
-        self.drop()
+        self.seal()
         self.segment = fresh
         return fresh
+
+    def seal(self) -> None:
+        """Let go of the live segment, if there is one, and tell of it."""
+        if self.segment is not None:
+            self.drop()
+            self._on_sealed()
 
     def drop(self) -> None:
         """Let go of the live segment; it is sealed."""

@@ -6,6 +6,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from functools import partial
 from types import MappingProxyType
 
 from prodigy_storage.adapters.files import intents, layout
@@ -36,9 +37,10 @@ _RECEIPTS = {durability: Receipt(MappingProxyType({}), durability) for durabilit
 class Commits:
     """Commits batches, and knows the live segments of this process."""
 
-    def __init__(self, home: Home, max_file_size: int) -> None:
+    def __init__(self, home: Home, max_file_size: int, on_sealed: Callable[[Scope, str], None]) -> None:
         self._home = home
         self._max_file_size = max_file_size
+        self._on_sealed = on_sealed
         self._versions = Versions(home.tree)
         self._appenders: OrderedDict[tuple[Scope, str], Appender] = OrderedDict()
         self._guard = threading.Lock()
@@ -115,12 +117,13 @@ class Commits:
             known = self._appenders.get((scope, stream))
             if known is not None:
                 return known
-            fresh = Appender(self._home.tree, *layout.segments(stream, scope), self._max_file_size)
+            told = partial(self._on_sealed, scope, stream)
+            fresh = Appender(self._home.tree, *layout.segments(stream, scope), self._max_file_size, told)
             self._appenders[(scope, stream)] = fresh
             oldest = self._appenders.popitem(last=False)[1] if len(self._appenders) > _APPENDERS_MAX else None
         if oldest is not None:
             with oldest.lock:
-                oldest.drop()
+                oldest.seal()
         return fresh
 
     def _append(self, scope: Scope, operation: Append, *, locked: bool, durable: bool) -> _Sync | None:

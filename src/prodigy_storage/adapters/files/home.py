@@ -14,7 +14,8 @@ from prodigy_storage.adapters.files.disk import Disk, publish, sync_names
 from prodigy_storage.adapters.files.documents import Sign, is_settled, sign
 from prodigy_storage.adapters.files.intents import Plan
 from prodigy_storage.adapters.files.layout import INTENTS, LOCKS, STORE, WRITERS
-from prodigy_storage.adapters.files.locks import PROCESS, Lock, ScopeLocks, after_fork
+from prodigy_storage.adapters.files.locks import PROCESS, Lock, after_fork
+from prodigy_storage.adapters.files.scope_locks import Locking, ScopeLocks
 from prodigy_storage.adapters.files.tree import Tree
 from prodigy_storage.adapters.files.writers import Writer, lives
 from prodigy_storage.errors import Closed, Corrupt, ReadOnly, StorageFull, Unsupported
@@ -30,13 +31,13 @@ NOTHING = Plan()
 class Home:
     """What a process has of a store besides its data."""
 
-    def __init__(self, root: str, disk: Disk, lock_timeout: float) -> None:
+    def __init__(self, root: str, disk: Disk, locking: Locking) -> None:
         self.tree = Tree(root, disk)
         self.writer: Writer | None = None
         self.closed = False
-        self._timeout = lock_timeout
+        self._locking = locking
         self._pid = os.getpid()
-        self._locks = ScopeLocks(lock_timeout)
+        self._locks = ScopeLocks(locking)
         self._guard = threading.RLock()
         self._stripes: dict[Scope, str] = {}
         self._pending: dict[Scope, str] = {}
@@ -62,7 +63,7 @@ class Home:
         if self.writer is not None:
             self.writer.close()
             self.writer = None
-        self._locks = ScopeLocks(self._timeout)
+        self._locks = ScopeLocks(self._locking)
         self._guard = threading.RLock()
 
     def stop(self) -> None:
@@ -132,7 +133,7 @@ class Home:
 
     def _new_writer(self) -> Writer:
         while True:
-            writer = Writer(self.tree.disk, self.tree.make(WRITERS))
+            writer = Writer(self.tree.disk, self.tree.make(WRITERS), exclusive=self._locking.exclusive)
             if writer.in_place():
                 return writer
             writer.close()
@@ -147,7 +148,7 @@ class Home:
         """Whether a writer lives. The dead stay dead, so that is remembered."""
         if writer in self._dead:
             return False
-        if lives(self.tree.path(WRITERS), writer):
+        if lives(self.tree.path(WRITERS), writer, exclusive=self._locking.exclusive):
             return True
         if len(self._dead) >= _DEAD_MAX:
             self._dead.clear()

@@ -11,6 +11,7 @@ import errno
 import os
 import threading
 import weakref
+from collections.abc import Callable
 from typing import BinaryIO, Protocol
 
 import attrs
@@ -18,7 +19,7 @@ from fasteners import InterProcessLock  # type: ignore[import-untyped]  # ships 
 
 from prodigy_storage.adapters.files.disk import FILE_MODE
 from prodigy_storage.adapters.files.times import monotonic, pause
-from prodigy_storage.errors import Closed, Timeout
+from prodigy_storage.errors import Timeout
 
 _BUSY = frozenset({errno.EACCES, errno.EAGAIN})
 _SHORTEST, _LONGEST = 0.0005, 0.005
@@ -33,12 +34,15 @@ def open_handle(path: str) -> BinaryIO:
 class Lock:
     """A kernel lock on one file, for threads and processes alike. Not re-entrant."""
 
-    __slots__ = ("_kernel", "_mutex", "handle", "key", "path", "users")
+    __slots__ = ("_held", "_kernel", "_mutex", "exclusive", "handle", "key", "path", "users")
 
-    def __init__(self, path: str, handle: BinaryIO) -> None:
+    def __init__(self, path: str, handle: BinaryIO, *, exclusive: bool = True) -> None:
         self.path = path
         self.handle = handle
+        self.exclusive = exclusive
+        """Whether other processes are kept out too; else only the threads of this one are."""
         self.users = 1
+        self._held = False
         status = os.fstat(handle.fileno())
         self.key = (status.st_dev, status.st_ino)
         self._mutex = threading.Lock()
@@ -82,9 +86,21 @@ class Lock:
     def release(self) -> None:
         """Give the lock back."""
         try:
-            self._kernel.unlock()
+            if self._held:
+                self._held = False
+                self._kernel.unlock()
         finally:
             self._mutex.release()
+
+    def close_if(self, unused: Callable[[Lock], None]) -> bool:
+        """Call `unused` if no thread holds the lock, and let none take it meanwhile."""
+        if not self._mutex.acquire(blocking=False):
+            return False
+        try:
+            unused(self)
+        finally:
+            self._mutex.release()
+        return True
 
     def in_place(self) -> bool:
         """Whether the path still names the file that is locked."""
@@ -95,12 +111,17 @@ class Lock:
         return (status.st_dev, status.st_ino) == self.key
 
     def _try_kernel(self) -> bool:
+        if self.handle.closed:
+            raise ValueError("the lock file was closed")
+        if not self.exclusive:
+            return True
         try:
             self._kernel.trylock()
         except OSError as error:
             if error.errno in _BUSY:
                 return False
             raise
+        self._held = True
         return True
 
     def _expired(self, timeout: float) -> Timeout:
@@ -144,13 +165,17 @@ def after_fork() -> None:
 os.register_at_fork(after_in_child=after_fork)
 
 
-def shared_lock(path: str) -> Lock:
-    """The lock of this process for a file; every call is paired with one of `drop_lock`."""
+def shared_lock(path: str, *, exclusive: bool = True) -> Lock:
+    """The lock of this process for a file; every call is paired with one of `drop_lock`.
+
+    It keeps other processes out as soon as one user of it wants that.
+    """
     with PROCESS.guard:
         lock = _known(path)
         if lock is None:
-            fresh = Lock(path, open_handle(path))
+            fresh = Lock(path, open_handle(path), exclusive=exclusive)
             lock = PROCESS.locks.setdefault(fresh.key, fresh)
+        lock.exclusive |= exclusive
         return lock
 
 
@@ -172,66 +197,3 @@ def drop_lock(lock: Lock) -> None:
         if lock.users == 0:
             PROCESS.locks.pop(lock.key, None)
             lock.handle.close()
-
-
-class ScopeLocks:
-    """The striped locks of one store."""
-
-    def __init__(self, timeout: float) -> None:
-        self._timeout = timeout
-        self._open: dict[str, Lock] = {}
-        self._guard = threading.Lock()
-        self._closed = False
-
-    def acquire(self, path: str) -> Lock:
-        """Take the lock at `path`, whose directory exists.
-
-        Raises:
-            Timeout: somebody else kept it too long.
-            Closed: the store was closed.
-        """
-        while True:
-            lock = self._open.get(path) or self._enter(path)
-            try:
-                lock.acquire(self._timeout)
-            except ValueError:  # another thread found it displaced and closed it in between
-                continue
-            if not self._closed and lock.in_place():
-                return lock
-            lock.release()
-            self._leave(path, lock)
-
-    def try_acquire(self, path: str) -> Lock | None:
-        """Take the lock if it is free now."""
-        lock = self._open.get(path) or self._enter(path)
-        if not lock.try_acquire():
-            return None
-        if lock.in_place():
-            return lock
-        lock.release()
-        self._leave(path, lock)
-        return None
-
-    def _enter(self, path: str) -> Lock:
-        with self._guard:
-            if self._closed:
-                raise Closed("the store was closed")
-            if path not in self._open:
-                self._open[path] = shared_lock(path)
-            return self._open[path]
-
-    def _leave(self, path: str, lock: Lock) -> None:
-        with self._guard:
-            if self._open.get(path) is lock:
-                del self._open[path]
-                drop_lock(lock)
-
-    def close(self) -> None:
-        """Wait for what is under way in other threads, then close all."""
-        with self._guard:
-            self._closed = True
-            locks = list(self._open.items())
-        for path, lock in locks:
-            lock.acquire(self._timeout)
-            lock.release()
-            self._leave(path, lock)

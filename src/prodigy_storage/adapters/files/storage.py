@@ -6,6 +6,7 @@ import os
 import socket
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from functools import partial
 
 from prodigy_storage.adapters.files import layout
 from prodigy_storage.adapters.files.commits import Commits
@@ -14,7 +15,9 @@ from prodigy_storage.adapters.files.disk import Disk
 from prodigy_storage.adapters.files.documents import digest
 from prodigy_storage.adapters.files.faults import translated
 from prodigy_storage.adapters.files.home import Home
+from prodigy_storage.adapters.files.packer import Packer
 from prodigy_storage.adapters.files.reading import Gone, Reading, judge
+from prodigy_storage.adapters.files.scope_locks import Locking
 from prodigy_storage.adapters.files.segments import complete
 from prodigy_storage.adapters.files.times import monotonic
 from prodigy_storage.adapters.files.upkeep import Upkeep
@@ -49,7 +52,12 @@ class FileStorage:
     Args:
         root: The directory.
         max_file_size: A segment that has reached this many bytes is sealed, and the next one begun.
-        lock_timeout: Seconds that a call waits at most for what another process keeps locked.
+        lock_timeout: Seconds that a call waits at most for what another process keeps locked; or a function that
+            says how many are left.
+        open_locks: So many lock files stay open between calls; opening one takes about 10 microseconds.
+        file_locks: Whether the store is guarded with kernel locks. Without them it belongs to one process at a time:
+            two would overwrite each other's work.
+        compress: Whether sealed segments are compressed in the background after a rotation.
         disk: Where all changes go; tests bring one that records or breaks them.
     """
 
@@ -58,11 +66,18 @@ class FileStorage:
         root: str | os.PathLike[str],
         *,
         max_file_size: int = 100 * 2**20,
-        lock_timeout: float = 30.0,
+        lock_timeout: float | Callable[[], float] = 30.0,
+        open_locks: int = 256,
+        file_locks: bool = True,
+        compress: bool = False,
         disk: Disk | None = None,
     ) -> None:
-        self._home = Home(os.path.abspath(os.fspath(root)), disk or Disk(), lock_timeout)
-        self._commits = Commits(self._home, max_file_size)
+        wait = lock_timeout if callable(lock_timeout) else partial(float, lock_timeout)
+        locking = Locking(timeout=wait, keep=open_locks, exclusive=file_locks)
+        self._home = Home(os.path.abspath(os.fspath(root)), disk or Disk(), locking)
+        self._packer = Packer(self._tidy) if compress else None
+        self._commits = Commits(self._home, max_file_size, self._packer.sealed if self._packer else _ignore)
+        self._capabilities = _CAPABILITIES if file_locks else _CAPABILITIES - {Capability.MULTI_PROCESS}
         self._walks = Walks(self._home.tree)
 
     @property
@@ -72,8 +87,8 @@ class FileStorage:
 
     @property
     def capabilities(self) -> frozenset[Capability]:
-        """DURABLE, MULTI_PROCESS, PRESENCE."""
-        return _CAPABILITIES
+        """DURABLE, PRESENCE, and MULTI_PROCESS unless file locks are turned off."""
+        return self._capabilities
 
     def commit(self, batch: Batch) -> Receipt:
         """See `Storage.commit`."""
@@ -176,13 +191,16 @@ class FileStorage:
         with translated:
             if not self._home.tree.exists(layout.STORE):
                 return
-            Upkeep(
-                tree=self._home.tree,
-                writer=self._home.owner(),
-                lives=self._home.lives,
-                locked=self._locked,
-                late=lambda: deadline is not None and monotonic() >= deadline,
-            ).run()
+            self._upkeep(lambda: deadline is not None and monotonic() >= deadline).run()
+
+    def _tidy(self, scope: Scope, stream: str) -> None:
+        packer = self._packer
+        with translated:
+            self._upkeep(lambda: packer is None or packer.closed).tidy(scope, *layout.segments(stream, scope))
+
+    def _upkeep(self, late: Callable[[], bool]) -> Upkeep:
+        home = self._home
+        return Upkeep(tree=home.tree, writer=home.owner(), lives=home.lives, locked=self._locked, late=late)
 
     def _locked(self, scope: Scope, work: Callable[[], None]) -> None:
         lock = self._home.acquire(scope)
@@ -195,7 +213,13 @@ class FileStorage:
     def close(self) -> None:
         """Seal the segments of this process and release its locks. May be called again."""
         if not self._home.closed:
+            if self._packer is not None:
+                self._packer.close()
             with translated:
                 self._home.stop()
                 self._commits.close()
                 self._home.close()
+
+
+def _ignore(_scope: Scope, _stream: str) -> None:
+    """Sealed segments stay as they are."""

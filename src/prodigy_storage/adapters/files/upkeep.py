@@ -43,13 +43,19 @@ class Upkeep:
     def run(self) -> None:
         """Do everything that there is to do, until it is late."""
         for scope, folder, stem in self._streams():
-            for one in self._sealed(folder, stem):
-                if self.late():
-                    return
-                if not one.packed and self._size(one):
-                    self._compress(scope, one, stem)
-            self.locked(scope, partial(self._drop_spare, folder, stem))
+            self.tidy(scope, folder, stem)
+            if self.late():
+                return
         self._sweep()
+
+    def tidy(self, scope: Scope, folder: str, stem: str) -> None:
+        """Compress the sealed segments of one stream, and remove what newer files stand for, until it is late."""
+        for one in self._sealed(folder, stem):
+            if self.late():
+                return
+            if not one.packed and self._size(one):
+                self._compress(scope, one, stem)
+        self.locked(scope, partial(self._drop_spare, folder, stem))
 
     def _streams(self) -> Iterator[tuple[Scope, str, str]]:
         for stream in layout.stream_names(self.tree):

@@ -43,13 +43,13 @@ def started(pid: int) -> float | None:
 class Writer:
     """This process as the writer of one store. Its id is new for each store opened and after each fork."""
 
-    def __init__(self, disk: Disk, folder: str) -> None:
+    def __init__(self, disk: Disk, folder: str, *, exclusive: bool = True) -> None:
         self.id = uuid.uuid4().hex
         self.path = f"{folder}/{self.id}"
         self._numbers = itertools.count(1)
         PROCESS.proofs.add(self.id)
         descriptor = disk.create(self.path)
-        self._lock = Lock(self.path, os.fdopen(descriptor, "r+b", buffering=0))
+        self._lock = Lock(self.path, os.fdopen(descriptor, "r+b", buffering=0), exclusive=exclusive)
         self._lock.acquire(5.0)
 
     def in_place(self) -> bool:
@@ -71,13 +71,16 @@ class Writer:
         PROCESS.proofs.discard(self.id)
 
 
-def lives(folder: str, writer: str) -> bool:
+def lives(folder: str, writer: str, *, exclusive: bool = True) -> bool:
     """Whether a writer's proof is locked. Our own is never opened: closing it would free it.
 
-    The probe takes a shared lock, so that two probes at once do not take each other for the writer.
+    The probe takes a shared lock, so that two probes at once do not take each other for the writer. Without kernel
+    locks (`exclusive`) there is no writer but those of this process.
     """
     if writer in PROCESS.proofs:
         return True
+    if not exclusive:
+        return False
     path = f"{folder}/{writer}"
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
