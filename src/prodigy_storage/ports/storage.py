@@ -69,10 +69,13 @@ class Index:
     Args:
         at: Microseconds since 1970-01-01 UTC; documents are ordered by it.
         tags: Values for equality filters; the keys are among the kind's declared `tags`.
+        id: The id that the body itself names, if the kind has one there; it counts where another program stored the
+            document under a name of its own. None: the name under which it is stored counts.
     """
 
     at: int
     tags: Mapping[str, str] = attrs.field(factory=dict)
+    id: str | None = None
 
 
 @attrs.frozen
@@ -339,31 +342,4 @@ class Storage(Protocol):
 
     def close(self) -> None:
         """Release everything. May be called again; any other later call raises `Closed`."""
-        ...
-
-
-class Pruning(Protocol):
-    """Optional, declared by `Capability.PRUNING`: what a trim would remove, record by record, before it does."""
-
-    def front(
-        self, scope: Scope, stream: Stream, goes: Callable[[bytes], bool], after: Cursor | None = None
-    ) -> Chunk:
-        """The next records that a `Trim` could remove now: of each writer those at its front of which `goes` holds.
-
-        Changes nothing. What a live writer still writes to may be left out.
-
-        Args:
-            scope, stream: Where.
-            goes: Whether a record may go. It is asked in the order of the stream, up to the first no of each writer,
-                and once for every record that goes.
-            after: The cursor of the chunk before; None: from the beginning.
-
-        Returns:
-            A chunk whose cursor has passed its records and those of the chunks before, and none else. It is meant for
-            `Trim`, which then removes exactly these; reading on from it may give some of them again. Empty `data`
-            means: nothing more.
-
-        Raises:
-            Rewound: the stream no longer holds what the cursor has seen.
-        """
         ...

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import cast
 
 from prodigy_storage.errors import Unsupported
 from prodigy_storage.ports.measuring import Measure, Measuring
 from prodigy_storage.ports.names import Scope
 from prodigy_storage.ports.presence import Presence, Token
+from prodigy_storage.ports.pruning import Pruning
 from prodigy_storage.ports.storage import (
     Batch,
     Capability,
@@ -89,6 +90,16 @@ class Forwarding:
         if Capability.MEASURING not in self.capabilities:
             raise Unsupported("this storage does not say how much it holds")
         return cast("Measuring", self._storage).measure(scope)
+
+    def front(self, scope: Scope, stream: Stream, goes: Callable[[bytes], bool], after: Cursor | None = None) -> Chunk:
+        """See `Pruning.front`.
+
+        Raises:
+            Unsupported: the inner storage does not declare `Capability.PRUNING`.
+        """
+        if Capability.PRUNING not in self.capabilities:
+            raise Unsupported("this storage does not say what a trim would remove")
+        return cast("Pruning", self._storage).front(scope, stream, goes, after)
 
     def _presence(self) -> Presence:
         if Capability.PRESENCE not in self.capabilities:

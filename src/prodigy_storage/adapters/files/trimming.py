@@ -1,7 +1,8 @@
 """Trimming: taking records from the front of a stream, under the lock of its scope.
 
 Only sealed segments are touched. The highest number stays, emptied if need be: else a number would come back, and a
-follower would miss its records. What is left of a segment is published as a new file before the old one goes.
+follower would miss its records. What is left of a segment is published as a new file before the old one goes; a group
+that is cut is framed anew, so that it ends where it ended and cursors stay true.
 """
 
 from __future__ import annotations
@@ -14,18 +15,18 @@ import attrs
 
 from prodigy_storage.adapters.files.cursors import Mark, unpack
 from prodigy_storage.adapters.files.disk import publish, sync_names
-from prodigy_storage.adapters.files.frames import last_frame
-from prodigy_storage.adapters.files.reading import first_line, judge, whole_lines
+from prodigy_storage.adapters.files.frames import SLACK, find_frame, last_frame, shorten
+from prodigy_storage.adapters.files.fronts import Goes, all_go, front_of, inside, is_quiet
+from prodigy_storage.adapters.files.reading import first_line, judge
 from prodigy_storage.adapters.files.segments import Listing, Segment, complete
-from prodigy_storage.adapters.files.sources import Source, open_source
-from prodigy_storage.adapters.files.times import wall_ns
+from prodigy_storage.adapters.files.sources import CHUNK, Source, open_source
 from prodigy_storage.adapters.files.tree import Tree
 from prodigy_storage.adapters.files.writers import Writer
 from prodigy_storage.errors import StorageError
 from prodigy_storage.ports.storage import Cursor
 
-_QUIET_NS = 3600 * 10**9
-"""A segment of somebody else that was written to within the last hour is not touched."""
+Limit = Callable[[Source], int]
+"""Up to where a segment may go."""
 
 
 @attrs.frozen(kw_only=True)
@@ -55,57 +56,43 @@ class Trimming:
         """
         found = complete(self.tree, self.folder, self.stem, 1)
         if isinstance(before, int):
-            return partial(self._run, found, before, None)
-        mark = unpack(before)
+            goes = partial(self._is_old, before)
+            return partial(self._run, found, lambda one: self._by_time(one, goes), lambda _: goes)
+        mark, places = unpack(before), inside(before)
         mark.check(store, found.top, self.tree.path(self.folder))
-        return partial(self._run, found, before, mark)
+        return partial(self._run, found, lambda one: _by_cursor(mark, places, one.number), mark.foreign.get)
 
-    def _run(self, found: Listing, before: Cursor | int, mark: Mark | None) -> None:
+    def _run(
+        self,
+        found: Listing,
+        limit: Callable[[Segment], Limit],
+        foreign: Callable[[str], Goes | tuple[int, int] | None],
+    ) -> None:
         dead = judge(found, Mark(low=0), self.lives)
         changed = False
         for number in sorted(dead):
-            limit = self._by_time(before) if isinstance(before, int) else self._by_cursor(mark or Mark(), number)
-            changed |= self._cut(found, found.best[number], limit)
+            changed |= self._cut(found, found.best[number], limit(found.best[number]))
         for name in found.foreign:
-            changed |= self._cut_foreign(name, before, mark)
+            changed |= self._cut_foreign(name, foreign(name))
         if changed:
             sync_names(self.tree.disk, self.tree.path(self.folder))
 
-    @staticmethod
-    def _by_cursor(mark: Mark, number: int) -> Callable[[Source], int]:
-        if number < mark.low:
-            return lambda source: source.end
-        return lambda source: min(mark.open.get(number, 0), source.end)
-
-    def _by_time(self, before: int) -> Callable[[Source], int]:
-        return lambda source: self._old(source, before)
-
-    def _old(self, source: Source, before: int) -> int:
-        """Where the records older than a time end, at the border of a group."""
-        offset, border = source.base, source.base
-        while offset < source.end:
-            buffer = source.read(offset, source.chunk(offset))
-            end = buffer.rfind(b"\n") + 1
-            if not end:
-                return source.end if offset + len(buffer) >= source.end and border == offset else border
-            start = 0
-            while start < end:
-                stop = buffer.index(b"\n", start) + 1
-                if self._young(buffer[start:stop], before):
-                    return border
-                start = stop
-                if last_frame(buffer[max(0, stop - 80) : stop]) == min(80, stop):
-                    border = offset + stop
-            offset += end
-        return source.end
-
-    def _young(self, line: bytes, before: int) -> bool:
+    def _is_old(self, before: int, line: bytes) -> bool:
         try:
-            return self.at(line) >= before
+            return self.at(line) < before
         except (StorageError, ValueError):  # damaged: its neighbours decide
-            return False
+            return True
 
-    def _cut(self, found: Listing, one: Segment, limit: Callable[[Source], int]) -> bool:
+    def _by_time(self, one: Segment, goes: Goes) -> Limit:
+        def limit(source: Source) -> int:
+            end = source.base
+            for taken in front_of(source, source.base, place=self.tree.path(one.path), goes=goes):
+                end = taken.end
+            return end
+
+        return limit
+
+    def _cut(self, found: Listing, one: Segment, limit: Limit) -> bool:
         source = open_source(self.tree, one)
         if source is None:
             return False
@@ -114,40 +101,79 @@ class Trimming:
             last = one.number == found.top
             if border <= source.base and not (border == source.end and not last):
                 return False
-            if border < source.end or last:
-                self._publish(one, source, border)
+            if (border < source.end or last) and not self._publish(one, source, border):
+                return False
         for each in [one, *(spare for spare in found.spare if spare.number == one.number)]:
             self.tree.disk.unlink(self.tree.path(each.path))
         return True
 
-    def _publish(self, one: Segment, source: Source, border: int) -> None:
+    def _publish(self, one: Segment, source: Source, border: int) -> bool:
+        """Make the segment without what is before the border; whether that leaves anything out."""
         folder = self.tree.path(self.folder)
-        rest = source.read(border, source.end - border)
-        publish(self.tree.disk, lambda: self.writer.temp(folder), self.tree.path(one.cut(border)), rest, sync=True)
+        base, head, rest = _regroup(source, border)
+        if base <= source.base:
+            return False
+        data = head + source.read(rest, source.end - rest)
+        publish(self.tree.disk, lambda: self.writer.temp(folder), self.tree.path(one.cut(base)), data, sync=True)
+        return True
 
-    def _cut_foreign(self, name: str, before: Cursor | int, mark: Mark | None) -> bool:
+    def _cut_foreign(self, name: str, passed: Goes | tuple[int, int] | None) -> bool:
         path = f"{self.folder}/{name}"
-        descriptor = self.tree.open(path)
-        if descriptor is None:
+        descriptor = self.tree.open(path) if passed else None
+        if descriptor is None or passed is None:
             return False
         try:
             status = os.fstat(descriptor)
-            quiet = wall_ns() - status.st_mtime_ns > _QUIET_NS
-            if not quiet or not self._passed(
-                descriptor, status.st_size, before, mark.foreign.get(name) if mark else None
-            ):
+            if not is_quiet(status):
                 return False
+            if isinstance(passed, tuple):
+                gone = passed == (status.st_size, first_line(descriptor))
+            else:
+                gone = all_go(descriptor, status.st_size, passed)
         finally:
             os.close(descriptor)
-        self.tree.disk.unlink(self.tree.path(path))
-        return True
+        if gone:
+            self.tree.disk.unlink(self.tree.path(path))
+        return gone
 
-    def _passed(self, descriptor: int, size: int, before: Cursor | int, seen: tuple[int, int] | None) -> bool:
-        if not isinstance(before, int):
-            return seen == (size, first_line(descriptor))
-        offset = 0
-        while data := whole_lines(descriptor, offset):
-            if any(self._young(line + b"\n", before) for line in data.split(b"\n")[:-1]):
-                return False
-            offset += len(data)
-        return offset == size
+
+def _by_cursor(mark: Mark, places: dict[int, int], number: int) -> Limit:
+    def limit(source: Source) -> int:
+        if number < mark.low:
+            return source.end
+        border = places.get(number, 0)
+        if border > source.base + SLACK:  # else it was cut there before
+            return min(border, source.end)
+        return min(mark.open.get(number, 0), source.end)
+
+    return limit
+
+
+def _regroup(source: Source, border: int) -> tuple[int, bytes, int]:
+    """What a segment begins with when it is cut at a border between two records.
+
+    Returns:
+        Where it begins, the bytes that take the place of a group which the border divides, and where the rest begins.
+    """
+    before = source.read(max(source.base, border - 80), min(80, border - source.base))
+    found = None if last_frame(before) == len(before) else _frame_behind(source, border)
+    if found is None:
+        return border, b"", border
+    begin, end = found
+    group = source.read(begin, end - begin)
+    frame = find_frame(group)
+    fresh = shorten(group, frame, begin, border - begin) if frame and begin >= source.base else None
+    return (*fresh, end) if fresh else (source.base, b"", source.base)
+
+
+def _frame_behind(source: Source, border: int) -> tuple[int, int] | None:
+    """Where the group begins and ends whose frame is the first one behind an offset; None if there is none."""
+    want = CHUNK
+    while True:
+        buffer = source.read(border, want)
+        found = find_frame(buffer)
+        if found:
+            return int(found[1]), border + found.end()
+        if len(buffer) < want:
+            return None
+        want *= 4

@@ -11,7 +11,7 @@ from functools import partial
 from itertools import islice
 
 from prodigy_storage.adapters.memory.documents import Documents
-from prodigy_storage.adapters.memory.records import Records, older
+from prodigy_storage.adapters.memory.records import Records
 from prodigy_storage.errors import Closed, Conflict, Rewound, StorageFull
 from prodigy_storage.ports.measuring import Form, Measure
 from prodigy_storage.ports.names import Scope
@@ -61,8 +61,8 @@ class MemoryStorage:
 
     @property
     def capabilities(self) -> frozenset[Capability]:
-        """PRESENCE, MEASURING: nothing survives the process, and no other process can look in."""
-        return frozenset({Capability.PRESENCE, Capability.MEASURING})
+        """PRESENCE, MEASURING, PRUNING: nothing survives the process, and no other process can look in."""
+        return frozenset({Capability.PRESENCE, Capability.MEASURING, Capability.PRUNING})
 
     def commit(self, batch: Batch) -> Receipt:
         """Judge all preconditions, then apply all of the batch."""
@@ -106,19 +106,14 @@ class MemoryStorage:
             data, end = records.read(self._offset(records, after))
         return Chunk(data, Cursor(f"{self._id}:{end}"))
 
-    def front(
-        self, scope: Scope, stream: Stream, goes: Callable[[bytes], bool], after: Cursor | None = None
-    ) -> Chunk:
-        """The next records at the front of which `goes` holds."""
-        with self._lock:
-            self._check_open()
-            records = self._streams.get((stream.name, scope)) or Records()
-            offset = max(records.base, self._offset(records, after))
-            data = records.read(offset)[0]
-        kept = next((at for at, line in enumerate(data.split(b"\n")[:-1]) if not goes(line)), None)
-        if kept is not None:
-            data = b"".join(line + b"\n" for line in data.split(b"\n")[:kept])
-        return Chunk(data, Cursor(f"{self._id}:{offset + len(data)}"))
+    def front(self, scope: Scope, stream: Stream, goes: Callable[[bytes], bool], after: Cursor | None = None) -> Chunk:
+        """See `Pruning.front`; all writers are one here."""
+        chunk = self.records(scope, stream, after)
+        lines = chunk.data.split(b"\n")[:-1]
+        stays = next((index for index, line in enumerate(lines) if not goes(line)), len(lines))
+        data = b"".join(line + b"\n" for line in lines[:stays])
+        end = int(chunk.cursor.rpartition(":")[2]) - len(chunk.data) + len(data)
+        return Chunk(data, Cursor(f"{self._id}:{end}"))
 
     def scopes(self, of: Kind | Stream) -> Sequence[Scope]:
         """Every scope that holds documents of that kind, or records of that stream; sorted."""
@@ -184,7 +179,7 @@ class MemoryStorage:
         if isinstance(operation, Trim):
             records = self._records(scope, operation.stream)
             if isinstance(operation.before, int):
-                return records.end_of_front(older(operation.stream, operation.before), records.base)
+                return records.end_of_older(operation.stream, operation.before)
             return self._offset(records, operation.before)
         self._expect(scope, operation, number)
         return operation.kind.index(operation.body) if isinstance(operation, Put) else None

@@ -180,9 +180,9 @@ def test_trimming_cuts_a_compressed_segment(compressed, events, read):
     """The border of a trim may lie inside a compressed segment."""
     store, _ = compressed
     store.commit(Batch(JOB, [Trim(events, 2000)]))
-    assert read(store, events)[:2] == (list(range(1998, 3000)), [])
+    assert read(store, events)[:2] == (list(range(2000, 3000)), [])
     store.maintain()
-    assert read(store, events)[:2] == (list(range(1998, 3000)), [])
+    assert read(store, events)[:2] == (list(range(2000, 3000)), [])
 
 
 def test_damage_in_a_compressed_frame_costs_only_that_frame(root, compressed, events, read):
