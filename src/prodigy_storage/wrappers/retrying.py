@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextvars import ContextVar
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
@@ -43,7 +44,7 @@ class RetryPolicy:
         jitter: Draw each delay between its half and its whole, so that processes which failed together
             do not come back together.
         timeout: Seconds for an operation with all its retries: no retry begins later. A call under way
-            is not cut off.
+            is not cut off; a storage that waits can ask `time_left` how long it may.
 
     Raises:
         ConfigError: a number is out of range.
@@ -67,6 +68,15 @@ class RetryPolicy:
             value = getattr(self, name)
             if not value >= least:
                 raise ConfigError(f"{name} is {value}; it must be at least {least}")
+
+
+_DEADLINE: ContextVar[float | None] = ContextVar("deadline of the operation that is being retried", default=None)
+
+
+def time_left(timeout: float, monotonic: Callable[[], float]) -> float:
+    """Seconds that the operation under way in this thread may still wait: all of `timeout` at its first try."""
+    deadline = _DEADLINE.get()
+    return timeout if deadline is None else max(0.0, deadline - monotonic())
 
 
 class Retrying(Forwarding):
@@ -104,7 +114,11 @@ class Retrying(Forwarding):
         Raises:
             Timeout: the policy's deadline came before a try that worked; nothing happened.
         """
-        return self._call("commit", partial(self._storage.commit, batch))
+        began = self._monotonic()
+        try:  # spelled out: this is the hot path, and a call costs as much as all of it
+            return self._storage.commit(batch)
+        except Unavailable as fault:
+            return self._again("commit", partial(self._storage.commit, batch), fault, began)
 
     def fetch(self, scope: Scope, kind: Kind, ids: Iterable[str], *, fresh: bool = False) -> dict[str, Document]:
         """See `Storage.fetch`; `Timeout` as in `commit`."""
@@ -123,16 +137,17 @@ class Retrying(Forwarding):
         return self._call("scopes", partial(self._storage.scopes, of))
 
     def _call(self, name: str, operation: Callable[[], T]) -> T:
-        deadline = self._monotonic() + self._policy.timeout
+        began = self._monotonic()
         try:
             return operation()
         except Unavailable as fault:
-            return self._again(name, operation, fault, deadline)
+            return self._again(name, operation, fault, began)
 
-    def _again(self, name: str, operation: Callable[[], T], fault: Unavailable, deadline: float) -> T:
+    def _again(self, name: str, operation: Callable[[], T], fault: Unavailable, began: float) -> T:
         import tenacity  # noqa: PLC0415  # costs as much as the rest of the library, and only a fault needs it
 
         failed: list[Unavailable] = [fault]
+        deadline = began + self._policy.timeout
 
         def attempt() -> T:
             if failed:
@@ -153,7 +168,11 @@ class Retrying(Forwarding):
             sleep=self._sleep,
             reraise=True,
         )
-        return controller(attempt)
+        former = _DEADLINE.set(deadline)
+        try:
+            return controller(attempt)
+        finally:
+            _DEADLINE.reset(former)
 
     def _delay(self, state: RetryCallState) -> float:
         import random  # noqa: PLC0415  # tenacity has loaded it already; without a fault nobody needs it

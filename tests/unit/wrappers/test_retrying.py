@@ -4,7 +4,7 @@ import pytest
 
 from prodigy_storage import errors
 from prodigy_storage.ports.storage import Append, Batch, Capability, Cursor, Query
-from prodigy_storage.wrappers.retrying import Retrying, RetryPolicy
+from prodigy_storage.wrappers.retrying import Retrying, RetryPolicy, time_left
 
 
 @pytest.fixture
@@ -212,3 +212,21 @@ def test_undeclared_presence_is_refused(retrying, present):
         retrying().me()
     with pytest.raises(errors.Unsupported):
         retrying().alive(present.me())
+
+
+def test_a_retry_may_wait_for_what_is_left(storage, time, kind):
+    """A storage that waits for a lock has the whole time at the first try, and at a retry only what is left of it."""
+    left = []
+
+    def slow(*_arguments):
+        left.append(time_left(10, time.monotonic))
+        time.advance(4)
+        if len(left) < 3:
+            raise errors.Unavailable("slow")
+
+    storage._called = slow
+    policy = RetryPolicy(initial_delay=0.5, backoff_multiplier=1, jitter=False, timeout=10)
+    Retrying(storage, policy, sleep=time.sleep, monotonic=time.monotonic).fetch((), kind, ["a"])
+
+    assert left == [10, 5.5, 1]
+    assert time_left(10, time.monotonic) == 10
