@@ -45,3 +45,14 @@ def check_scope(scope: Scope) -> Scope:
     for name in scope:
         check_name(name)
     return scope
+
+
+def scope_of(repo: str | None, job: str | None) -> Scope:
+    """The scope of everything (both None), of a project, or of a job of a project.
+
+    Raises:
+        InvalidName: a job is named without its project, or a name is not storable.
+    """
+    if job is not None and repo is None:
+        raise InvalidName("a job is named together with its project")
+    return check_scope(tuple(name for name in (repo, job) if name is not None))

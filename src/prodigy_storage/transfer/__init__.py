@@ -2,8 +2,29 @@
 
 from __future__ import annotations
 
-from prodigy_storage.transfer.copying import copy, write
+from prodigy_storage.transfer.backups import Backup, StreamDigest, check, pack, unpack
+from prodigy_storage.transfer.copying import Progress, copy, write
 from prodigy_storage.transfer.entries import Body, Contents, Entry, Piece, entries
 from prodigy_storage.transfer.report import Difference, Report
+from prodigy_storage.transfer.service import Files, Restored, Transfers
 
-__all__ = ["Body", "Contents", "Difference", "Entry", "Piece", "Report", "copy", "entries", "write"]
+__all__ = [
+    "Backup",
+    "Body",
+    "Contents",
+    "Difference",
+    "Entry",
+    "Files",
+    "Piece",
+    "Progress",
+    "Report",
+    "Restored",
+    "StreamDigest",
+    "Transfers",
+    "check",
+    "copy",
+    "entries",
+    "pack",
+    "unpack",
+    "write",
+]
