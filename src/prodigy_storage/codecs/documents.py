@@ -68,11 +68,11 @@ class Codec(Generic[T]):
         """
         after = self._tree(value)
         if over is None:
-            return self._finished(encoded(write(after)))
+            return self._finished(encoded(write(self._checked(after))))
         before = self._tree(self.decode(over))
         if same(before, after):
             return over.body
-        return self._finished(encoded(patched(unsealed(over.body)[0].decode(), before, self._changed(after))))
+        return self._finished(encoded(patched(unsealed(over.body)[0].decode(), before, self._checked(after))))
 
     def decode(self, document: Document) -> T:
         """The value of a document.
@@ -93,8 +93,8 @@ class Codec(Generic[T]):
     def _tree(self, value: T) -> Any:
         return CONVERTER.unstructure(value, self.type)
 
-    def _changed(self, tree: Any) -> Any:
-        """What is written in place of a tree that differs from the stored one."""
+    def _checked(self, tree: Any) -> Any:
+        """The tree as a whole before it is written."""
         return tree
 
     def _finished(self, text: bytes) -> bytes:

@@ -6,7 +6,17 @@ import math
 from collections.abc import Callable, Mapping
 from json.encoder import encode_basestring as quoted
 
+import attrs
+
 from prodigy_storage.errors import InvalidValue
+
+
+@attrs.frozen
+class Unwritable:
+    """Stands in a tree for a value that must not be written; where it was stored already, it stays."""
+
+    value: object
+    error: InvalidValue = attrs.field(eq=False)
 
 
 def spelled(value: float) -> str:
@@ -61,6 +71,8 @@ def _scalar(value: object) -> str:
         return "true" if value else "false"
     if isinstance(value, int):
         return int.__repr__(value)
+    if isinstance(value, Unwritable):
+        raise value.error
     if isinstance(value, float) and math.isfinite(value):
         return spelled(value)
     raise InvalidValue(f"a document can only hold JSON: {value!r:.60} is none")

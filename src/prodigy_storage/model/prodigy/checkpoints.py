@@ -8,7 +8,7 @@ from datetime import datetime
 import attrs
 
 from prodigy_storage.model.prodigy.jobs import AgentResult
-from prodigy_storage.model.prodigy.values import U32, Tagged
+from prodigy_storage.model.prodigy.values import U32, AgentStatus, Reason
 from prodigy_storage.model.sessions import Phase, Timing
 from prodigy_storage.model.values import Json
 
@@ -18,8 +18,6 @@ class CheckpointMetadata:
     """What identifies a checkpoint.
 
     Args:
-        checkpoint_reason: `Interval`, `PhaseTransition`, `Manual`, `BeforeShutdown`, `BatchComplete` or
-            `ErrorRecovery`.
         integrity_hash: Over job, version, phase and counts; never over content.
     """
 
@@ -30,7 +28,7 @@ class CheckpointMetadata:
     phase: Phase
     total_work_items: int
     completed_items: int
-    checkpoint_reason: str
+    checkpoint_reason: Reason
     integrity_hash: str = ""
 
 
@@ -123,13 +121,13 @@ class WorkItemState:
 
 @attrs.frozen(kw_only=True)
 class AgentInfo:
-    """An agent at work; `status` has the cases of `AgentResult.status`, or others."""
+    """An agent at work."""
 
     agent_id: str
     worktree_path: str
     started_at: datetime
     last_heartbeat: datetime
-    status: Tagged
+    status: AgentStatus
 
 
 @attrs.frozen(kw_only=True)

@@ -11,22 +11,17 @@ from datetime import datetime
 import attrs
 
 from prodigy_storage.model.events import MapReduceConfig
-from prodigy_storage.model.prodigy.values import ABSENT, U32, Tagged
+from prodigy_storage.model.prodigy.values import ABSENT, U32, AgentStatus, CleanupStatus
 from prodigy_storage.model.sessions import Timing
 from prodigy_storage.model.values import Json
 
 
 @attrs.frozen(kw_only=True)
 class AgentResult:
-    """What an agent made of an item.
-
-    Args:
-        status: `Pending`, `Running`, `Success`, `Failed` with the message, `Timeout`, `Retrying` with a number.
-        cleanup_status: `Success`, `Failed` with the message, `Skipped`.
-    """
+    """What an agent made of an item."""
 
     item_id: str
-    status: Tagged
+    status: AgentStatus
     output: str | None = attrs.field(default=None, metadata=ABSENT)
     commits: Sequence[str] = ()
     files_modified: Sequence[str] = attrs.field(default=(), metadata=ABSENT)
@@ -36,7 +31,7 @@ class AgentResult:
     branch_name: str | None = attrs.field(default=None, metadata=ABSENT)
     worktree_session_id: str | None = attrs.field(default=None, metadata=ABSENT)
     json_log_location: str | None = attrs.field(default=None, metadata=ABSENT)
-    cleanup_status: Tagged | None = attrs.field(default=None, metadata=ABSENT)
+    cleanup_status: CleanupStatus | None = attrs.field(default=None, metadata=ABSENT)
 
 
 @attrs.frozen(kw_only=True)

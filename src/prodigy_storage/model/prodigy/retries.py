@@ -7,36 +7,39 @@ from datetime import datetime
 
 import attrs
 
-from prodigy_storage.model.prodigy.values import I32, U32, HumanDuration, Tagged
+from prodigy_storage.model.prodigy.values import (
+    I32,
+    U32,
+    BackoffStrategy,
+    BreakerState,
+    HumanDuration,
+    RetryEnd,
+    RetryOn,
+    Tagged,
+)
 from prodigy_storage.model.sessions import Timing
 
 
 @attrs.frozen(kw_only=True)
 class RetryConfig:
-    """How a step is tried again.
-
-    Args:
-        backoff: `fixed`, `linear` with `increment`, `exponential` with `base`, `fibonacci`, `custom` with `delays`.
-        retry_on: `network`, `timeout`, `server_error`, `rate_limit`, `pattern` with its text; all if empty.
-        on_failure: `stop`, `continue`, or `fallback` with `command`.
-    """
+    """How a step is tried again."""
 
     attempts: U32 = 3
-    backoff: Tagged = attrs.field(factory=lambda: Tagged("exponential", {"base": 2.0}))
+    backoff: BackoffStrategy = attrs.field(factory=lambda: Tagged("exponential", {"base": 2.0}))
     initial_delay: HumanDuration = "1s"
     max_delay: HumanDuration = "30s"
     jitter: bool = False
     jitter_factor: float = 0.3
-    retry_on: Sequence[Tagged] = ()
+    retry_on: Sequence[RetryOn] = ()
     retry_budget: HumanDuration | None = None
-    on_failure: Tagged = attrs.field(factory=lambda: Tagged("stop"))
+    on_failure: RetryEnd = attrs.field(factory=lambda: Tagged("stop"))
 
 
 @attrs.frozen(kw_only=True)
 class BackoffState:
     """Where the backoff of a step stands."""
 
-    strategy: Tagged
+    strategy: BackoffStrategy
     current_delay: HumanDuration
     base_delay: HumanDuration
     max_delay: HumanDuration
@@ -92,9 +95,9 @@ class RetryExecution:
 
 @attrs.frozen(kw_only=True)
 class CircuitBreaker:
-    """A circuit breaker; `state` is `Closed`, `Open` or `HalfOpen`."""
+    """A circuit breaker."""
 
-    state: str
+    state: BreakerState
     failure_count: U32
     failure_threshold: U32
     last_failure_at: datetime | None = None

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Annotated, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import attrs
 
+from prodigy_storage.model.sessions import Timing
 from prodigy_storage.model.values import Json
 
 
@@ -31,6 +32,20 @@ class Human:
     """Durations as people write them: `1m 30s`."""
 
 
+@attrs.frozen(eq=False)
+class Cases:
+    """The cases of a `Tagged`, each with the type of what it carries: None, a type, or types of members by name."""
+
+    types: Mapping[str, Any]
+
+
+@attrs.frozen
+class Words:
+    """The texts that a field can have."""
+
+    words: frozenset[str]
+
+
 U32: TypeAlias = Annotated[int, Whole(32)]
 """A whole number of 32 bits, as most counters of tries are; an `int` without a note has 64 and no sign."""
 I32: TypeAlias = Annotated[int, Whole(32, signed=True)]
@@ -51,6 +66,44 @@ class Tagged:
     name: str
     value: Json = None
 
+
+AgentStatus: TypeAlias = Annotated[
+    Tagged,
+    Cases({"Pending": None, "Running": None, "Success": None, "Failed": str, "Timeout": None, "Retrying": U32}),
+]
+"""What an agent is at: `Pending`, `Running`, `Success`, `Failed` with the message, `Timeout`, `Retrying`."""
+CleanupStatus: TypeAlias = Annotated[Tagged, Cases({"Success": None, "Failed": str, "Skipped": None})]
+"""What became of an agent's worktree."""
+BackoffStrategy: TypeAlias = Annotated[
+    Tagged,
+    Cases(
+        {
+            "fixed": None,
+            "fibonacci": None,
+            "linear": {"increment": HumanDuration},
+            "exponential": {"base": float},
+            "custom": {"delays": Sequence[Timing]},
+        }
+    ),
+]
+"""How the wait grows."""
+RetryOn: TypeAlias = Annotated[
+    Tagged, Cases({"network": None, "timeout": None, "server_error": None, "rate_limit": None, "pattern": str})
+]
+"""After which errors a step is tried again."""
+RetryEnd: TypeAlias = Annotated[Tagged, Cases({"stop": None, "continue": None, "fallback": {"command": str}})]
+"""What follows the last try."""
+CommandType: TypeAlias = Annotated[
+    Tagged, Cases({"code_review": None, "implement_spec": None, "lint": None, "custom": str})
+]
+"""What a command in a worktree was for."""
+Reason: TypeAlias = Annotated[
+    str,
+    Words(frozenset({"Interval", "PhaseTransition", "Manual", "BeforeShutdown", "BatchComplete", "ErrorRecovery"})),
+]
+"""Why a checkpoint was made."""
+BreakerState: TypeAlias = Annotated[str, Words(frozenset({"Closed", "Open", "HalfOpen"}))]
+"""Whether a circuit breaker lets tries through."""
 
 ABSENT: Mapping[str, bool] = MappingProxyType({"absent": True})
 """Metadata of a field that is left out of the file while it has its default."""

@@ -8,7 +8,7 @@ from datetime import datetime
 
 import attrs
 
-from prodigy_storage.model.prodigy.values import U32, Tagged
+from prodigy_storage.model.prodigy.values import U32, CommandType
 
 
 class WorktreeStatus(enum.Enum):
@@ -51,12 +51,12 @@ class WorktreeStats:
 
 @attrs.frozen(kw_only=True)
 class WorktreeCheckpoint:
-    """The last command in a worktree; its type is `code_review`, `implement_spec`, `lint`, or `custom` with a text."""
+    """The last command in a worktree."""
 
     iteration: U32
     timestamp: datetime
     last_command: str
-    last_command_type: Tagged
+    last_command_type: CommandType
     last_spec_id: str | None = None
     files_modified: Sequence[str] = ()
     command_output: str | None = None
@@ -95,10 +95,3 @@ class OrphanedWorktree:
     item_id: str
     failed_at: datetime
     error: str
-
-
-@attrs.frozen
-class OrphanRegistry:
-    """The worktrees of a job that were left behind. In the file it is the list alone."""
-
-    worktrees: Sequence[OrphanedWorktree] = ()
