@@ -81,6 +81,22 @@ class StreamContract(Contract):
         assert numbers(storage, after=chunk.cursor)[0] == [5]
         assert numbers_in(storage.records((), LOG, chunk.cursor, verify=False).data) == [5]
 
+    def test_c12_a_verifying_reader_goes_on_where_another_stopped(self, storage: Storage) -> None:
+        """Cursors of unverified chunks of a long stream lead a verifying reader on, without loss and damage."""
+        text = "x" * 900
+        for n in range(0, 6000, 1000):
+            storage.commit(Batch((), [Append(LOG, b"".join(line(n + i, text=text) for i in range(1000)))]))
+        found: list[int] = []
+        after, verify = None, False
+        for _ in range(PAGES):
+            chunk = storage.records((), LOG, after, verify=verify)
+            assert not chunk.damage
+            found += numbers_in(chunk.data)
+            after, verify = chunk.cursor, not verify
+            if not chunk.data:
+                break
+        assert found == list(range(6000))
+
     def test_c12_a_reader_beside_writers_misses_nothing(self, storage: Storage) -> None:
         """A reader that follows with its cursor while threads append sees each record once."""
         finished: list[int] = []
