@@ -8,11 +8,13 @@ from contextlib import AbstractContextManager
 from typing import TypeAlias
 
 from prodigy_storage.ports.names import Scope, check_name, check_scope
-from prodigy_storage.ports.storage import Append, Batch, Document, Kind, Receipt, Storage, Trim
+from prodigy_storage.ports.storage import Append, Batch, Delete, Document, Kind, Operation, Put, Receipt, Storage, Trim
 from prodigy_storage.wrappers.forwarding import Forwarding
 
 Key: TypeAlias = tuple[Scope, str, str]
 """Scope, name of the kind, id."""
+
+_CHANGES = frozenset({Put, Delete})
 
 
 class Caching(Forwarding):
@@ -54,18 +56,17 @@ class Caching(Forwarding):
 
     def commit(self, batch: Batch) -> Receipt:
         """See `Storage.commit`."""
-        keys = [
-            (batch.scope, operation.kind.name, operation.id)
-            for operation in batch.operations
-            if not isinstance(operation, Append | Trim)
-        ]
-        if not keys:
-            return super().commit(batch)
-        self._drop(keys)
+        changed = [one for one in batch.operations if type(one) in _CHANGES]
+        if changed:
+            self._drop(batch.scope, changed)
         try:
-            return super().commit(batch)
-        finally:
-            self._drop(keys)
+            receipt = self._storage.commit(batch)
+        except BaseException:
+            self._drop(batch.scope, batch.operations)
+            raise
+        if changed:
+            self._drop(batch.scope, changed)
+        return receipt
 
     def fetch(self, scope: Scope, kind: Kind, ids: Iterable[str], *, fresh: bool = False) -> dict[str, Document]:
         """See `Storage.fetch`."""
@@ -108,8 +109,9 @@ class Caching(Forwarding):
         while len(self._kept) > self._max_entries:
             self._kept.popitem(last=False)
 
-    def _drop(self, keys: Iterable[Key]) -> None:
+    def _drop(self, scope: Scope, operations: Iterable[Operation]) -> None:
         with self._mutex:
             self._writes += 1
-            for key in keys:
-                self._kept.pop(key, None)
+            for one in operations:
+                if not isinstance(one, Append | Trim):
+                    self._kept.pop((scope, one.kind.name, one.id), None)
