@@ -171,6 +171,22 @@ class InvalidValue(StorageError, ValueError):
 
 
 @attrs.define(slots=False, eq=False, str=False)
+class InvalidFilter(InvalidValue):
+    """A filter cannot be parsed, or cannot be applied to `item` (if that is named); nothing was selected."""
+
+    code: ClassVar[str] = "invalid-filter"
+    item: str = attrs.field(default="", kw_only=True)
+
+
+@attrs.define(slots=False, eq=False, str=False)
+class QueueFull(StorageError):
+    """A job has as many dead letters as it may; nothing was added. `limit` says how many that is."""
+
+    code: ClassVar[str] = "queue-full"
+    limit: int = attrs.field(default=0, kw_only=True)
+
+
+@attrs.define(slots=False, eq=False, str=False)
 class Unavailable(StorageError, ConnectionError):
     """A passing fault; the same call may succeed later. The retry policy retries these and nothing else."""
 

@@ -237,6 +237,43 @@ def _start_time_elsewhere(pid: int) -> float:
         return 0.0
 
 
+def in_threads(work: Work, count: int, stop: Work) -> None:
+    """Run `work` in so many threads at once and wait for all of them; in this thread if it is one.
+
+    Args:
+        work: What each thread does.
+        count: How many.
+        stop: Called when a thread has raised, or this one was interrupted: asks the others to come to an end. Their
+            end is waited for, then the first exception is raised.
+    """
+    if count == 1:
+        work()
+        return
+    errors: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            work()
+        except BaseException as error:  # noqa: BLE001 - raised again in the calling thread
+            errors.append(error)
+            stop()
+
+    threads = [threading.Thread(target=run, name=f"worker-{number}", daemon=True) for number in range(1, count + 1)]
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    except BaseException:
+        stop()
+        for thread in threads:
+            if thread.ident is not None:
+                thread.join()
+        raise
+    if errors:
+        raise errors[0]
+
+
 def system_runtime() -> Runtime:
     """The runtime of this process: real clock, real ids, real threads."""
     return Runtime(clock=SystemClock(), ids=Uuid7Ids(), background=ThreadBackground())

@@ -20,7 +20,8 @@ from prodigy_storage.cli.verbs import Verbs, common, example, pass_settings
 from prodigy_storage.codecs.documents import Loaded
 from prodigy_storage.codecs.values import time_text
 from prodigy_storage.errors import Ambiguous, NotFound
-from prodigy_storage.model.dead_letters import DeadLetter, DeadLetterStats, summarise
+from prodigy_storage.model.dead_letters import DeadLetter
+from prodigy_storage.model.dead_letters_analysis import DeadLetterStats, summarise
 from prodigy_storage.store import Store
 
 _REPO = click.option("--repo", metavar="NAME", help="Of one project.")

@@ -10,7 +10,8 @@ from rich.text import Text
 
 from prodigy_storage.cli.tables import Cell, Column, clean, table
 from prodigy_storage.cli.times import exact, local, milliseconds, span
-from prodigy_storage.model.dead_letters import DeadLetter, DeadLetterStats, Failure
+from prodigy_storage.model.dead_letters import DeadLetter, Failure
+from prodigy_storage.model.dead_letters_analysis import DeadLetterStats
 
 _COLUMNS = (
     Column(title="item", cut="middle", least=20),

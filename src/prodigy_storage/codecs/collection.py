@@ -103,6 +103,7 @@ class Collection(Generic[T]):
         decide: Callable[[T | None], T | None],
         *,
         guard: Sequence[Operation] = (),
+        also: Callable[[T | None, T | None], Sequence[Operation]] | None = None,
         durability: Durability = Durability.FULL,
     ) -> T | None:
         """Fetch, decide, commit; again when somebody else was faster. `decide` may be called several times.
@@ -111,6 +112,7 @@ class Collection(Generic[T]):
             scope, id: Which document.
             decide: From the value now (None: absent) to the wanted one (None: removed).
             guard: Further operations of the same batch.
+            also: From the value before and after to what else belongs into the batch.
             durability: What a return means.
 
         Raises:
@@ -121,10 +123,11 @@ class Collection(Generic[T]):
             before = found.value if found else None
             after = decide(before)
             operation = self._operation(id, found.document if found else None, after)
-            if operation is None and not guard:
+            further = (*guard, *(also(before, after) if also else ()))
+            if operation is None and not further:
                 return after
             try:
-                self.storage.commit(Batch(scope, (*guard, *((operation,) if operation else ())), durability))
+                self.storage.commit(Batch(scope, (*further, *((operation,) if operation else ())), durability))
             except Conflict as error:
                 if (error.kind, error.id) != (self.kind.name, id):
                     raise

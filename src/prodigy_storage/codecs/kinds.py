@@ -38,6 +38,11 @@ class _DeadLetter(msgspec.Struct):
     reprocess_eligible: bool
 
 
+class _Redrive(msgspec.Struct):
+    status: str
+    created_at: str
+
+
 class _Mapping(msgspec.Struct):
     session_id: str
     job_id: str
@@ -64,6 +69,10 @@ def _session(found: _Session) -> Index:
 def _dead_letter(found: _DeadLetter) -> Index:
     tags = {"eligible": "yes" if found.reprocess_eligible else "no", "signature": found.error_signature}
     return Index(micros(parse_time(found.last_attempt)), tags)
+
+
+def _redrive(found: _Redrive) -> Index:
+    return Index(micros(parse_time(found.created_at)), {"status": found.status})
 
 
 def _mapping(found: _Mapping) -> Index:
@@ -101,6 +110,8 @@ def _unindexed(_: bytes) -> Index:
 
 SESSION = Kind("session", _index(_Session, _session), ("status", "type", "repo", "job"))
 DEAD_LETTER = Kind("dead_letter", _index(_DeadLetter, _dead_letter), ("eligible", "signature"))
+ARCHIVED_LETTER = Kind("archived_letter", _index(_DeadLetter, _dead_letter), ("eligible", "signature"))
+REDRIVE = Kind("redrive", _index(_Redrive, _redrive), ("status",))
 MAPPING = Kind("mapping", _index(_Mapping, _mapping), ("session", "job"))
 CHECKPOINT = Kind("checkpoint", _checkpoint, ("phase",))
 JOB_STATE = Kind("job_state", _unindexed)

@@ -5,40 +5,13 @@ Fields and spelling are those of Prodigy's `DeadLetteredItem`; `session_id` of a
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from datetime import datetime
 
 import attrs
 
+from prodigy_storage.model.dead_letters_signatures import UNKNOWN, ErrorType, signature
 from prodigy_storage.model.values import Json
-
-
-@attrs.frozen
-class ErrorType:
-    """What kind of failure it was: one of Prodigy's names, with the exit code of `CommandFailed`."""
-
-    name: str
-    exit_code: int | None = None
-
-
-_EXIT_CODE = re.compile(r"(?:exit code|exit status|exited with code|status code)[ :=]*(-?\d+)", re.IGNORECASE)
-_TELLING = (
-    ("Timeout", re.compile(r"time ?out|timed out", re.IGNORECASE)),
-    ("CommitValidationFailed", re.compile(r"commit (?:required|validation)", re.IGNORECASE)),
-    ("MergeConflict", re.compile(r"merge conflict", re.IGNORECASE)),
-    ("WorktreeError", re.compile(r"worktree", re.IGNORECASE)),
-    ("ResourceExhausted", re.compile(r"MemoryError|out of memory|no space left|resource", re.IGNORECASE)),
-    ("ValidationFailed", re.compile(r"validation", re.IGNORECASE)),
-)
-
-
-def error_type_of(message: str) -> ErrorType:
-    """The kind of failure that an error message tells of; `Unknown` if it tells of none."""
-    code = _EXIT_CODE.search(message)
-    if code:
-        return ErrorType("CommandFailed", int(code.group(1)))
-    return ErrorType(next((name for name, pattern in _TELLING if pattern.search(message)), "Unknown"))
 
 
 @attrs.frozen(kw_only=True)
@@ -76,6 +49,43 @@ class WorktreeArtifacts:
 
 
 @attrs.frozen(kw_only=True)
+class Owner:
+    """The process that holds a claim, so that another one can tell whether it still lives.
+
+    Args:
+        writer: Drawn anew by each process.
+        pid, host: Where it runs.
+        boot: The boot id of its machine; empty if not known.
+        started: When it started, in seconds since 1970; 0 if not known.
+    """
+
+    writer: str
+    pid: int
+    host: str
+    boot: str = ""
+    started: float = 0.0
+
+
+@attrs.frozen(kw_only=True)
+class Claim:
+    """The stored right to run a dead letter again; one at a time.
+
+    Args:
+        id: Unlike that of every other claim; a result is taken from its holder alone.
+        epoch: Grows with every claim on the item.
+        redrive_id: For which redrive.
+        owner: Who holds it.
+        expires_at: When it is over unless it is renewed, UTC. It is over at once when its owner is known to be dead.
+    """
+
+    id: str
+    epoch: int
+    redrive_id: str
+    owner: Owner
+    expires_at: datetime
+
+
+@attrs.frozen(kw_only=True)
 class DeadLetter:
     """A failed item, whole.
 
@@ -88,6 +98,7 @@ class DeadLetter:
         error_signature: The same for failures that differ only in paths, numbers, ids, addresses or times.
         reprocess_eligible: Whether a retry makes sense without a look at it.
         manual_review_required: Whether somebody should look at it first.
+        claim: Who runs it again now; None if nobody does. Our addition.
     """
 
     item_id: str
@@ -100,6 +111,22 @@ class DeadLetter:
     worktree_artifacts: WorktreeArtifacts | None = None
     reprocess_eligible: bool = True
     manual_review_required: bool = False
+    claim: Claim | None = None
+
+    @property
+    def error_type(self) -> ErrorType:
+        """That of the last failure."""
+        return self.failure_history[-1].error_type if self.failure_history else UNKNOWN
+
+    @property
+    def error_message(self) -> str:
+        """That of the last failure; the signature if no failure is known."""
+        return self.failure_history[-1].error_message if self.failure_history else self.error_signature
+
+    @property
+    def retryable(self) -> bool:
+        """Whether it may be run again without a look at it."""
+        return self.reprocess_eligible and not self.manual_review_required
 
     @classmethod
     def of(cls, item_id: str, item_data: Json, failures: Sequence[Failure]) -> DeadLetter:
@@ -127,6 +154,18 @@ class DeadLetter:
             failure_count=self.failure_count + len(fresh),
             failure_history=(*self.failure_history, *fresh),
             worktree_artifacts=later.worktree_artifacts or self.worktree_artifacts,
+            claim=self.claim,
+        )
+
+    def failed_again(self, failure: Failure) -> DeadLetter:
+        """This letter after another failure; saying it twice adds nothing."""
+        return self.merged(
+            attrs.evolve(
+                self,
+                last_attempt=failure.timestamp,
+                failure_history=(failure,),
+                error_signature=signature(failure.error_message),
+            )
         )
 
 
@@ -134,59 +173,3 @@ def _identity(failure: Failure) -> tuple[object, ...]:
     if failure.session_id is None:
         return (failure.timestamp, failure.attempt_number, failure.error_message)
     return (failure.session_id, failure.attempt_number)
-
-
-_VOLATILE = (
-    (re.compile(r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?"), "<time>"),
-    (re.compile(r"\b[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b"), "<id>"),
-    (re.compile(r"\b0x[0-9a-fA-F]+\b"), "<address>"),
-    (re.compile(r"(?:[A-Za-z]:)?[\w.~-]*(?:[/\\][\w.@+~-]+)+[/\\]?"), "<path>"),
-    (re.compile(r"\b[\w-]+\.(?:py|js|ts|rs|go|java|json|ya?ml|txt|md|toml|c|h|cpp|log)\b"), "<path>"),
-    (re.compile(r"\b(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{7,64}\b"), "<id>"),
-    (re.compile(r"(?<![A-Za-z])[-+]?\d+(?:\.\d+)?"), "<n>"),
-)
-_MAX_SIGNATURE = 200
-
-
-def signature(message: str) -> str:
-    """The pattern of an error message: its first line, without what changes from one failure to the next."""
-    line = next((text.strip() for text in message.splitlines() if text.strip()), "")
-    for pattern, name in _VOLATILE:
-        line = pattern.sub(name, line)
-    return " ".join(line.split())[:_MAX_SIGNATURE]
-
-
-@attrs.frozen(kw_only=True)
-class DeadLetterStats:
-    """Numbers over dead letters; `by_type` and `by_signature` count letters, most frequent first."""
-
-    total: int
-    eligible: int
-    manual_review: int
-    failures: int
-    oldest: datetime | None
-    newest: datetime | None
-    by_type: dict[str, int]
-    by_signature: dict[str, int]
-
-
-def summarise(letters: Sequence[DeadLetter]) -> DeadLetterStats:
-    """Count `letters`; the type of a letter is that of its last failure."""
-    types = [letter.failure_history[-1].error_type.name for letter in letters if letter.failure_history]
-    return DeadLetterStats(
-        total=len(letters),
-        eligible=sum(letter.reprocess_eligible for letter in letters),
-        manual_review=sum(letter.manual_review_required for letter in letters),
-        failures=sum(letter.failure_count for letter in letters),
-        oldest=min((letter.first_attempt for letter in letters), default=None),
-        newest=max((letter.last_attempt for letter in letters), default=None),
-        by_type=_counted(types),
-        by_signature=_counted([letter.error_signature for letter in letters]),
-    )
-
-
-def _counted(values: Sequence[str]) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    for value in values:
-        counts[value] = counts.get(value, 0) + 1
-    return dict(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])))

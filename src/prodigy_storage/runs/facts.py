@@ -7,7 +7,7 @@ from typing import NamedTuple
 import attrs
 
 from prodigy_storage.codecs.event_ids import derived_id
-from prodigy_storage.model.dead_letters import signature
+from prodigy_storage.model.dead_letters_signatures import signature
 from prodigy_storage.model.events import (
     AgentCompleted,
     AgentFailed,

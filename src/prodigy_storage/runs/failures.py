@@ -6,7 +6,8 @@ import traceback
 from collections.abc import Sequence
 
 from prodigy_storage.codecs.values import moment
-from prodigy_storage.model.dead_letters import DeadLetter, Failure, error_type_of
+from prodigy_storage.model.dead_letters import DeadLetter, Failure
+from prodigy_storage.model.dead_letters_signatures import error_type_of
 from prodigy_storage.model.jobs import Progress, WorkItem
 from prodigy_storage.runs.facts import agent_id
 
