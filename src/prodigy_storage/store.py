@@ -43,7 +43,7 @@ class Store:
         self.locks: Locks = Locks(storage, around, presence)
         self.events: Events = Events(storage, around, EventTypes(event_types))
         self.dlq: DeadLetters = DeadLetters(storage)
-        self.sessions: Sessions = Sessions(storage, around.clock)
+        self.sessions: Sessions = Sessions(storage, around.clock, around.ids)
         self.checkpoints: Checkpoints = Checkpoints(storage, around.clock)
         self.mappings: Mappings = Mappings(storage)
         self.runs: Runs = Runs(

@@ -23,6 +23,19 @@ class CheckpointReason(enum.Enum):
     ERROR_RECOVERY = "ErrorRecovery"
 
 
+class ResumeStrategy(enum.Enum):
+    """From where a job goes on."""
+
+    CONTINUE = "continue"
+    """After what was acknowledged."""
+    RESTART_PHASE = "restart-phase"
+    """From the start of the phase that it is in."""
+    RESTART_FROM_MAP = "restart-from-map"
+    """With every item pending again; the setup stays."""
+    VALIDATE = "validate"
+    """After what was acknowledged, if all of it is sound."""
+
+
 @attrs.frozen(kw_only=True)
 class MapCheckpoint:
     """The state of the map phase: the fold of the progress stream up to a cursor.
@@ -125,8 +138,7 @@ class CheckpointRetention:
         return [
             info
             for info in ours[:-1]
-            if not (info.final and self.keep_final)
-            and (info.id not in recent or now - info.created_at > self.max_age)
+            if not (info.final and self.keep_final) and (info.id not in recent or now - info.created_at > self.max_age)
         ]
 
 
@@ -161,7 +173,9 @@ def compare(before: JobState, after: JobState) -> CheckpointDiff:
         died=sorted(after.dead.keys() - before.dead.keys()),
         failed=sorted(item for item, many in after.failed.items() if many != before.failed.get(item)),
         reopened=sorted(settled.keys() - later.keys()),
-        changed=sorted(item for item in settled.keys() & later.keys() if _result(settled, item) != _result(later, item)),
+        changed=sorted(
+            item for item in settled.keys() & later.keys() if _result(settled, item) != _result(later, item)
+        ),
         before=_totals(before),
         after=_totals(after),
     )

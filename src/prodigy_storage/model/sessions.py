@@ -73,6 +73,17 @@ class Timing:
     secs: int
     nanos: int
 
+    @classmethod
+    def of(cls, seconds: float) -> Timing:
+        """The length nearest to `seconds`."""
+        secs, nanos = divmod(round(seconds * 1_000_000_000), 1_000_000_000)
+        return cls(secs=secs, nanos=nanos)
+
+    @property
+    def seconds(self) -> float:
+        """As a float."""
+        return self.secs + self.nanos / 1_000_000_000
+
 
 @attrs.frozen(kw_only=True)
 class WorkflowData:
@@ -149,3 +160,51 @@ class Session:
         return attrs.evolve(
             self, status=status, updated_at=at, completed_at=at if status in _ENDED else None, error=error
         )
+
+    def timed(self, name: str, seconds: float) -> Session:
+        """This session with `seconds` more spent on something."""
+        known = self.timings.get(name)
+        total = seconds + (known.seconds if known else 0.0)
+        return attrs.evolve(self, timings={**self.timings, name: Timing.of(max(0.0, total))})
+
+    def stepped(self, index: int, *, variables: Mapping[str, str] | None = None) -> Session:
+        """This workflow session after its step `index` (from 0) was completed, with what the step has captured.
+
+        Raises:
+            InvalidTransition: it is no workflow session.
+        """
+        data = self._workflow()
+        completed = sorted({*data.completed_steps, index})
+        return attrs.evolve(
+            self,
+            workflow_data=attrs.evolve(
+                data,
+                current_step=index + 1,
+                total_steps=max(data.total_steps, index + 1),
+                completed_steps=completed,
+                variables={**data.variables, **(variables or {})},
+            ),
+        )
+
+    def iterated(self, *, files_changed: int = 0) -> Session:
+        """This workflow session after one more iteration, which begins with the first step again.
+
+        Raises:
+            InvalidTransition: it is no workflow session.
+        """
+        data = self._workflow()
+        return attrs.evolve(
+            self,
+            workflow_data=attrs.evolve(
+                data,
+                current_step=0,
+                completed_steps=(),
+                iterations_completed=data.iterations_completed + 1,
+                files_changed=data.files_changed + files_changed,
+            ),
+        )
+
+    def _workflow(self) -> WorkflowData:
+        if self.workflow_data is None:
+            raise InvalidTransition(f"{self.id} is no workflow session; it has no steps")
+        return self.workflow_data

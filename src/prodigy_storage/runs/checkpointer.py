@@ -8,7 +8,7 @@ import attrs
 
 from prodigy_storage.model.checkpoints import CheckpointReason, CheckpointTrigger, MapCheckpoint
 from prodigy_storage.model.events import CheckpointCreated
-from prodigy_storage.model.sessions import Phase, SessionStatus
+from prodigy_storage.model.sessions import SessionStatus
 from prodigy_storage.runs.journal import Journal, read_on
 from prodigy_storage.runs.queue import Queue
 from prodigy_storage.runs.surroundings import Surroundings
@@ -24,6 +24,7 @@ class Checkpointer:
         mutex: The run's; what is folded and what is in flight is read under it.
         number: The number of the last checkpoint of either phase.
         events: Cursor in the event stream, behind what is known to be stored.
+        requested: Whether one is wanted soon. Setting it is all that a signal handler does.
     """
 
     _around: Surroundings
@@ -35,6 +36,7 @@ class Checkpointer:
     _mutex: AbstractContextManager[object]
     number: int
     events: str | None
+    requested: bool = attrs.field(init=False, default=False)
     _busy: bool = False
     _settled: int = attrs.field(init=False)
     _at: float = attrs.field(init=False)
@@ -46,9 +48,17 @@ class Checkpointer:
         self._settled = self._view.settled
         self._at = self._around.runtime.clock.monotonic()
 
-    def due(self, now: float) -> bool:
-        """Whether the trigger calls for one; `now` in monotonic seconds."""
-        return self._trigger.due(settled=self._view.settled - self._settled, elapsed=now - self._at)
+    def due(self, now: float) -> CheckpointReason | None:
+        """Why one should be made; None if there is no reason. `now` in monotonic seconds."""
+        if self.requested:
+            return CheckpointReason.MANUAL
+        due = self._trigger.due(settled=self._view.settled - self._settled, elapsed=now - self._at)
+        return CheckpointReason.INTERVAL if due else None
+
+    def phase_change(self) -> None:
+        """Store a checkpoint because the map phase is over, if the trigger wants one."""
+        if self._trigger.phase_change:
+            self.take(CheckpointReason.PHASE_TRANSITION)
 
     def next_number(self) -> int:
         """A number that no checkpoint of the job has."""
@@ -74,13 +84,14 @@ class Checkpointer:
             event = CheckpointCreated(self._view.job_id, checkpoint.number, len(checkpoint.state.done))
             self._teller.logger.log(event)
         if not final:
-            self._journal.session(checkpoint.state, Phase.MAP, SessionStatus.RUNNING)
+            self._journal.session(checkpoint.state, self._journal.phase, SessionStatus.RUNNING)
 
     def _snapshot(self, reason: CheckpointReason, *, final: bool) -> MapCheckpoint:
         """The fold up to here, and what is in flight; every event logged before is flushed.
 
         Under the mutex, so that an attempt is either folded and its events flushed, or in flight.
         """
+        self.requested = False
         journal, setup = self._journal, self._view.setup
         journal.fold(self._view.damage.append)
         self._teller.tell()

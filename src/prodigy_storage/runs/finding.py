@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import attrs
+
 from prodigy_storage.codecs.kinds import CHECKPOINT
 from prodigy_storage.errors import Ambiguous, Corrupt, NotFound
 from prodigy_storage.model.jobs import Setup
-from prodigy_storage.model.sessions import Session, SessionStatus
+from prodigy_storage.model.sessions import Session
+from prodigy_storage.ports.locks import Lease
 from prodigy_storage.ports.storage import Damage
 from prodigy_storage.runs.surroundings import Surroundings
-
-_OVER = frozenset({SessionStatus.COMPLETED, SessionStatus.CANCELLED})
 
 
 def find(around: Surroundings, id: str, repo: str | None) -> Setup:
@@ -40,11 +41,34 @@ def readable_session(around: Surroundings, id: str, on_damage: Callable[[Damage]
         return None
 
 
+@attrs.frozen(kw_only=True)
+class Resumable:
+    """A session that can go on.
+
+    Args:
+        session: As it is stored.
+        holder: Whoever runs it now, and lives or may live; None if nobody does.
+    """
+
+    session: Session
+    holder: Lease | None
+
+
+def resumable(around: Surroundings, repo: str | None) -> list[Resumable]:
+    """See `Runs.resumable`."""
+    living = {lease.purpose: lease for lease in around.locks.list(lambda _: None) if lease.alive is not False}
+    unfinished = [
+        session for session in around.sessions.list(repo=repo).values if session.mapreduce_data and not session.ended
+    ]
+    newest = sorted(unfinished, key=lambda session: session.started_at, reverse=True)
+    return [Resumable(session=session, holder=living.get(session.id)) for session in newest]
+
+
 def newest_unfinished(around: Surroundings, workflow_name: str) -> Session | None:
     """See `Runs.newest_unfinished`."""
     unfinished = [
         session
         for session in around.sessions.list().values
-        if session.metadata.get("workflow_name") == workflow_name and session.status not in _OVER
+        if session.metadata.get("workflow_name") == workflow_name and not session.ended
     ]
     return max(unfinished, key=lambda session: session.started_at, default=None)

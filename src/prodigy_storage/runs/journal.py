@@ -63,6 +63,7 @@ class Journal:
         durability: What an acknowledged item survives.
         retention: Which checkpoints stay.
         folded: The fold of the progress stream up to `cursor`: what a checkpoint says.
+        phase: What the session was told last.
     """
 
     _around: Surroundings
@@ -72,10 +73,13 @@ class Journal:
     retention: CheckpointRetention
     folded: JobState = attrs.field(factory=JobState)
     cursor: str | None = None
+    phase: Phase = attrs.field(init=False, default=Phase.MAP)
     _scope: tuple[str, str] = attrs.field(init=False)
+    _since: float = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self._scope = (self.setup.repo, self.setup.job_id)
+        self._since = self._around.runtime.clock.monotonic()
 
     def settle(self, progress: Progress) -> None:
         """Acknowledge one attempt.
@@ -109,7 +113,7 @@ class Journal:
             job_id=self.setup.job_id,
             session_id=self.setup.session_id,
             updated_at=checkpoint.created_at,
-            phase=(Phase.COMPLETE if checkpoint.final else Phase.MAP).value,
+            phase=(Phase.COMPLETE if checkpoint.final else self.phase).value,
             checkpoint=checkpoint.number,
             total_items=len(self.setup.items),
             completed=len(state.done),
@@ -121,15 +125,26 @@ class Journal:
                 self.setup.repo, checkpoint, summary=summary, guard=(self.grant.guard,), retention=self.retention
             )
 
+    def advance(self, setup: Setup) -> None:
+        """Store how far the setup phase came, or what it gave."""
+        with fencing():
+            self._around.checkpoints.advance_setup(setup, guard=(self.grant.guard,))
+        self.setup = setup
+
     def reduce(self, checkpoint: ReduceCheckpoint) -> None:
-        """Store the result of the reduce phase durably."""
+        """Store how far the reduce phase came durably."""
         with fencing():
             self._around.checkpoints.save_reduce(self.setup.repo, checkpoint, guard=(self.grant.guard,))
 
     def session(
         self, state: JobState, phase: Phase, status: SessionStatus, *, error: str | None = None, started: bool = False
     ) -> None:
-        """Bring the session in line with the job; it is a projection, and no lower epoch writes it."""
+        """Bring the session in line with the job; it is a projection, and no lower epoch writes it.
+
+        The time since the last call counts for the phase that the job was in.
+        """
+        now = self._around.runtime.clock.monotonic()
+        spent, before = now - self._since, self.phase
 
         def project(known: Session) -> Session:
             moved = known.moved(status, at=self._around.runtime.clock.now(), error=error)
@@ -141,12 +156,14 @@ class Journal:
                 failed_items=len(state.dead),
                 phase=phase,
             )
-            return attrs.evolve(moved, mapreduce_data=data, repo=self.setup.repo, epoch=self.grant.epoch)
+            timed = moved.timed(before.value.lower(), spent) if not started else moved
+            return attrs.evolve(timed, mapreduce_data=data, repo=self.setup.repo, epoch=self.grant.epoch)
 
         if started and self._around.sessions.find(self.setup.session_id) is None:
             self._around.sessions.create(project(new_session(self.setup, SessionStatus.INITIALIZING)))
         else:
             self._around.sessions.update(self.setup.session_id, project, epoch=self.grant.epoch)
+        self.phase, self._since = phase, now
 
 
 def new_session(setup: Setup, status: SessionStatus) -> Session:

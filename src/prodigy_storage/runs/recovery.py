@@ -95,13 +95,17 @@ def _fold_dead_letters(around: Surroundings, setup: Setup, found: Recovered) -> 
     known = {item.id for item in setup.items}
     for letter in listing.values:
         if letter.item_id in known and not found.state.settled(letter.item_id):
-            progress = _last_of(letter, setup.session_id)
+            progress = _last_of(letter, setup.session_id, found.state.restarted.get(letter.item_id, 0))
             if progress is not None and found.state.fold(progress):
                 found.candidates.append(progress)
 
 
-def _last_of(letter: DeadLetter, session: str) -> Progress | None:
-    mine = [failure for failure in letter.failure_history if failure.session_id == session]
+def _last_of(letter: DeadLetter, session: str, restarted: int) -> Progress | None:
+    mine = [
+        failure
+        for failure in letter.failure_history
+        if failure.session_id == session and failure.attempt_number > restarted
+    ]
     if not mine:
         return None
     last = mine[-1]

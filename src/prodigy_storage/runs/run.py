@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Self
 
 import attrs
 
-from prodigy_storage.codecs.values import decode_value, encode_value, micros
+from prodigy_storage.codecs.values import encode_value, micros
 from prodigy_storage.errors import Fenced, InvalidTransition, StorageError
-from prodigy_storage.model.checkpoints import CheckpointReason, ReduceCheckpoint
-from prodigy_storage.model.events import Event, JobCompleted, JobFailed, JobPaused
+from prodigy_storage.model.checkpoints import CheckpointReason
+from prodigy_storage.model.events import Event
 from prodigy_storage.model.jobs import Outcome, Progress, WorkItem
-from prodigy_storage.model.sessions import Phase, SessionStatus
-from prodigy_storage.model.values import Duration, Json
+from prodigy_storage.model.requests import Wish
+from prodigy_storage.model.values import Json
 from prodigy_storage.ports.runtime import Handle
 from prodigy_storage.runs.attempt import Attempt
 from prodigy_storage.runs.checkpointer import Checkpointer
+from prodigy_storage.runs.ending import Ending
 from prodigy_storage.runs.failures import buried
 from prodigy_storage.runs.journal import Journal
+from prodigy_storage.runs.listening import Ear
 from prodigy_storage.runs.queue import Queue
+from prodigy_storage.runs.reducing import Reduction
+from prodigy_storage.runs.steps import Steps
 from prodigy_storage.runs.surroundings import Surroundings
 from prodigy_storage.runs.telling import Teller
 from prodigy_storage.runs.view import View
@@ -43,11 +47,12 @@ class Run(View):
     _teller: Teller
     _queue: Queue
     _checkpointer: Checkpointer
-    _mutex: contextlib.AbstractContextManager[object]
+    _ear: Ear
+    _reduction: Reduction
+    _mutex: AbstractContextManager[object]
     _open: bool
     _heart: Handle | None = attrs.field(init=False, default=None)
     _lost: Fenced | None = attrs.field(init=False, default=None)
-    _paused: bool = attrs.field(init=False, default=False)
 
     def begin(self, beat: float) -> None:
         """Renew the lease every `beat` seconds from now on. Called by whoever made the run."""
@@ -56,31 +61,36 @@ class Run(View):
     # --- driving it
 
     def attempts(self) -> Iterator[Attempt]:
-        """Items to try, until every one is settled; waits for backoffs and for items that other threads hold."""
-        while not self.done and not self._paused:
+        """Items to try, until every one is settled; waits for backoffs and for items that other threads hold.
+
+        It ends earlier when the run is asked to pause or to cancel.
+        """
+        while not self.done and not self._ear.wish:
             attempt = self.claim()
             if attempt is not None:
                 yield attempt
-            elif not self.done:
+            elif not (self.done or self._ear.wish):
                 self._around.runtime.clock.sleep(_POLL)
 
     def claim(self) -> Attempt | None:
-        """The next item that may be tried now; None if there is none at the moment.
+        """The next item that may be tried now; None if there is none at the moment, or the run is `stopping`.
 
         Raises:
             Fenced: the lease was lost.
         """
         clock = self._around.runtime.clock
+        now = clock.monotonic()
+        stopping = self._ear.listen(now) is not None
         with self._mutex:
             self._check()
             self._teller.tell()
-            item = None if self._paused else self._queue.take(micros(clock.now()))
+            item = None if stopping else self._queue.take(micros(clock.now()))
             if item is None:
                 return None
-            number = self.state.attempts(item) + 1
+            number = self.state.next_attempt(item)
             self._queue.active[item] = number
             self._teller.started(item, number)
-            return Attempt(self.items[item].data, item, number, clock.monotonic(), self)
+            return Attempt(self.items[item].data, item, number, now, self)
 
     def complete(self, attempt: Attempt, result: Json = None) -> None:
         """Settle an item: acknowledged when this returns.
@@ -119,8 +129,9 @@ class Run(View):
         settings = self.setup.settings
         text = error if isinstance(error, str) else f"{type(error).__name__}: {error}"
         text = text.encode(errors="backslashreplace").decode()
-        if attempt.number <= settings.max_retries:
-            wait = round(settings.backoff.seconds(attempt.number) * 1_000_000)
+        failures = self.state.attempts(attempt.item_id) + 1
+        if failures <= settings.max_retries:
+            wait = round(settings.backoff.seconds(failures) * 1_000_000)
             progress = self._progress(attempt, Outcome.FAILED, error=text, wait=wait)
             self._journal.settle(progress)
             return progress
@@ -141,8 +152,20 @@ class Run(View):
         self._teller.logger.log(event, metadata=metadata or None)
 
     def pause(self) -> None:
-        """Let nothing more be claimed; leaving the run then pauses the session."""
-        self._paused = True
+        """Let nothing more be claimed; leaving the run then pauses the session. May be called by a signal handler."""
+        self._ear.wish = self._ear.wish or Wish.PAUSE
+
+    def cancel(self) -> None:
+        """Let nothing more be claimed; leaving the run then cancels the session, unless everything is settled.
+
+        May be called by a signal handler.
+        """
+        self._ear.wish = Wish.CANCEL
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the run was asked to pause or to cancel, here or by another process: nothing more is claimed."""
+        return self._ear.listen(self._around.runtime.clock.monotonic()) is not None
 
     def checkpoint(self) -> None:
         """Store a checkpoint durably. Does nothing while another thread is at it."""
@@ -150,36 +173,35 @@ class Run(View):
             self._check()
         self._checkpointer.take(CheckpointReason.MANUAL)
 
+    def request_checkpoint(self) -> None:
+        """Let a checkpoint be made when the next item is settled, or with the next sign of life, whichever is first.
+
+        May be called by a signal handler: it only leaves a note.
+        """
+        self._checkpointer.requested = True
+
+    def steps(self) -> Steps:
+        """The steps of the reduce phase, once all items are settled: each is done once and its output is stored.
+
+        Raises:
+            InvalidTransition: items are still pending.
+            Stopped: they are, because the run was asked to pause or to cancel.
+        """
+        return self._reduction.steps()
+
     def reduce(self, function: Callable[[Iterator[tuple[WorkItem, Json]]], Json]) -> Json:
         """The result of the reduce phase: computed once all items are settled, stored, and the same ever after.
 
         Args:
-            function: From the completed items and their results to one JSON value; pure, since a death during it
-                lets it run again.
+            function: From the completed items and their results to one JSON value; a death during it lets it run
+                again. What it does in `steps` is not done again.
 
         Raises:
             InvalidTransition: items are still pending.
+            Stopped: they are, because the run was asked to pause or to cancel.
             InvalidValue: the result is no JSON.
         """
-        if not self.done:
-            raise InvalidTransition(f"{self.total - self.settled} items of {self.job_id} are not settled yet")
-        stored = self._around.checkpoints.reduced(self.setup.repo, self.job_id)
-        if stored is not None:
-            return stored.result
-        result = decode_value(encode_value(function(self.results()), "the result of the reduce phase"))
-        if self._open:
-            self._journal.session(self.state, Phase.REDUCE, SessionStatus.RUNNING)
-            self._journal.reduce(
-                ReduceCheckpoint(
-                    job_id=self.job_id,
-                    session_id=self.session_id,
-                    number=self._checkpointer.next_number(),
-                    epoch=self._journal.grant.epoch,
-                    created_at=self._around.runtime.clock.now(),
-                    result=result,
-                )
-            )
-        return result
+        return self._reduction.reduce(function)
 
     # --- its end
 
@@ -189,59 +211,21 @@ class Run(View):
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         if not self._open:
             return
-        self._open = False
-        try:
-            if isinstance(error, Fenced):
-                self._teller.logger.discard()  # what it would write is the successor's to write
-            elif error is not None:
-                with contextlib.suppress(StorageError):  # the error that brought us here is the one to see
-                    self._stop_by(error)
-            elif self.done:
-                self._finish()
-            else:
-                self._stop(SessionStatus.PAUSED)
-        finally:
-            self._release()
-
-    def _finish(self) -> None:
-        if self._teller.facts.completed_id not in self._teller.known:
-            elapsed = self._around.runtime.clock.now() - self.setup.created_at
-            duration = Duration.of(elapsed.total_seconds())
-            event = JobCompleted(self.job_id, duration, len(self.state.done), len(self.state.dead))
-            self._teller.logger.log(event, id=self._teller.facts.completed_id)
-            self._checkpointer.take(CheckpointReason.PHASE_TRANSITION, final=True)
-            self._teller.logger.flush()
-        self._journal.session(self.state, Phase.COMPLETE, SessionStatus.COMPLETED)
-
-    def _stop_by(self, error: BaseException) -> None:
-        if isinstance(error, Exception) and not isinstance(error, StorageError):
-            text = f"{type(error).__name__}: {error}"
-            self._teller.logger.log(JobFailed(self.job_id, text, len(self.state.done)))
-            self._stop(SessionStatus.FAILED, text)
-        else:
-            self._stop(SessionStatus.PAUSED)
-
-    def _stop(self, status: SessionStatus, error: str | None = None) -> None:
-        self._checkpointer.take(CheckpointReason.BEFORE_SHUTDOWN)
-        if status is SessionStatus.PAUSED:
-            self._teller.logger.log(JobPaused(self.job_id, self._checkpointer.number))
-        self._teller.logger.flush()
-        self._journal.session(self.state, Phase.MAP, status, error=error)
-
-    def _release(self) -> None:
+        self._open = self._reduction.live = False
         if self._heart is not None:
-            self._heart.stop()
-        try:
-            with contextlib.suppress(StorageError):  # it stays buffered, and the next resume writes what lacks
-                self._teller.logger.close()
-        finally:
-            self._around.locks.release(self._journal.grant)
+            self._heart.stop()  # a checkpoint that it is at keeps the last one from being made
+        Ending(self._around, self, self._journal, self._teller, self._checkpointer, self._ear).leave(error)
 
     def _beat(self) -> None:
+        now = self._around.runtime.clock.monotonic()
         try:
             with self._mutex:
                 self._teller.tell()
             self._around.locks.renew(self._journal.grant)
+            self._ear.listen(now)
+            reason = self._checkpointer.due(now)
+            if reason is not None:
+                self._checkpointer.take(reason)
         except Fenced as error:
             self._lost = error
         except StorageError:
@@ -282,6 +266,6 @@ class Run(View):
             if progress.outcome is Outcome.FAILED:
                 self._queue.put(progress.item, progress.not_before)
             self._teller.settled(progress)
-            due = self._checkpointer.due(self._around.runtime.clock.monotonic())
-        if due:
-            self._checkpointer.take(CheckpointReason.INTERVAL)
+            reason = self._checkpointer.due(self._around.runtime.clock.monotonic())
+        if reason is not None:
+            self._checkpointer.take(reason)

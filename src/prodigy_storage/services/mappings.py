@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 
 from prodigy_storage.codecs.documents import MAPPINGS
-from prodigy_storage.codecs.kinds import MAPPING
-from prodigy_storage.errors import ReadOnly
+from prodigy_storage.codecs.kinds import MAPPING, QUARANTINE
+from prodigy_storage.errors import Conflict, Corrupt, ReadOnly
 from prodigy_storage.model.mappings import SessionJobMapping
-from prodigy_storage.ports.storage import Batch, Put, Query, Storage
+from prodigy_storage.ports.storage import Batch, Delete, Document, Expect, Operation, Put, Query, Storage
 
 
 class Mappings:
@@ -26,7 +26,10 @@ class Mappings:
     def find(self, id: str, *, repo: str | None = None) -> dict[str, SessionJobMapping]:
         """The mapping that a session id or a job id stands for, by repo; empty if there is none.
 
-        A side that is missing although the other one names it is found too.
+        A side that is missing or damaged is found through the other one, and repaired.
+
+        Raises:
+            Corrupt: the side is damaged, and the other one is of no use.
         """
         found: dict[str, SessionJobMapping] = {}
         for scope in self._storage.scopes(MAPPING):
@@ -36,15 +39,38 @@ class Mappings:
                     found[scope[0]] = mapping
         return found
 
+    def remove(self, repo: str, session: str, job: str) -> None:
+        """Remove both sides in one batch; what is not there is no error."""
+        deletes = [Delete(MAPPING, id) for id in dict.fromkeys((session, job))]
+        self._storage.commit(Batch((repo,), deletes))
+
     def _in(self, repo: str, id: str) -> SessionJobMapping | None:
         document = self._storage.fetch((repo,), MAPPING, [id]).get(id)
-        return MAPPINGS.decode(document) if document else self._other_side(repo, id)
+        if document is None:
+            return self._other_side(repo, id)
+        try:
+            return MAPPINGS.decode(document)
+        except Corrupt:
+            mapping = self._other_side(repo, id)
+            if mapping is None:
+                raise
+            return mapping
 
     def _other_side(self, repo: str, id: str) -> SessionJobMapping | None:
+        """The mapping as the other side has it; a writing store repairs what is missing or damaged."""
         for tag in ("session", "job"):
             for document in self._storage.documents(Query(MAPPING, (repo,), {tag: id}, limit=1)).documents:
                 mapping = MAPPINGS.decode(document)
                 with contextlib.suppress(ReadOnly):
-                    self.save(repo, mapping)
+                    self._repair(repo, id, document)
                 return mapping
         return None
+
+    def _repair(self, repo: str, id: str, sound: Document) -> None:
+        """Let the side `id` say what the sound one does; what was there goes to quarantine."""
+        damaged = self._storage.fetch((repo,), MAPPING, [id], fresh=True).get(id)
+        operations: list[Operation] = [Put(MAPPING, id, sound.body, damaged.version if damaged else Expect.ABSENT)]
+        if damaged is not None:
+            operations.append(Put(QUARANTINE, id, damaged.body))
+        with contextlib.suppress(Conflict):  # somebody else was faster
+            self._storage.commit(Batch((repo,), operations))

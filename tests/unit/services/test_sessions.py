@@ -12,7 +12,7 @@ from prodigy_storage.adapters.memory import MemoryStorage
 from prodigy_storage.errors import Conflict, Fenced, InvalidTransition, NotFound
 from prodigy_storage.model.sessions import TRANSITIONS, Session, SessionStatus, SessionType
 from prodigy_storage.services.sessions import Sessions
-from prodigy_storage.testing.fakes import FakeClock
+from prodigy_storage.testing.fakes import FakeClock, FakeIds
 
 NOW = datetime(2025, 1, 1, tzinfo=UTC)
 
@@ -24,7 +24,7 @@ def session(id: str = "session-1", status: SessionStatus = SessionStatus.INITIAL
 
 @pytest.fixture
 def sessions() -> Sessions:
-    return Sessions(MemoryStorage(), FakeClock())
+    return Sessions(MemoryStorage(), FakeClock(), FakeIds())
 
 
 def test_a_session_is_created_once(sessions: Sessions) -> None:

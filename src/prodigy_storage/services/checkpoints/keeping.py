@@ -1,4 +1,4 @@
-"""Checkpoints of jobs: publish once, keep the newest that verifies, prune what nothing needs."""
+"""Checkpoints as a run keeps them: publish once, take the newest that verifies, prune what nothing needs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from prodigy_storage.codecs.collection import gather
 from prodigy_storage.codecs.documents import SUMMARIES
 from prodigy_storage.codecs.kinds import CHECKPOINT, JOB_STATE, QUARANTINE
 from prodigy_storage.codecs.progress import PROGRESS
-from prodigy_storage.errors import Conflict, Corrupt, NotFound, ReadOnly
+from prodigy_storage.errors import Conflict, Corrupt, InvalidTransition, NotFound, ReadOnly
 from prodigy_storage.model.checkpoints import CheckpointInfo, CheckpointRetention, MapCheckpoint, ReduceCheckpoint
 from prodigy_storage.model.jobs import JobSummary, Setup
 from prodigy_storage.model.sessions import Phase
@@ -60,8 +60,8 @@ class Newest(CheckpointListing):
     checkpoint: MapCheckpoint | None = None
 
 
-class Checkpoints:
-    """`store.checkpoints`."""
+class Keeping:
+    """What a run needs of its checkpoints: save, find the newest, begin again."""
 
     def __init__(self, storage: Storage, clock: Clock) -> None:
         self._storage = storage
@@ -76,6 +76,21 @@ class Checkpoints:
         """
         scope = (setup.repo, setup.job_id)
         self._storage.commit(Batch(scope, (*guard, Put(CHECKPOINT, SETUP_ID, encode_setup(setup), Expect.ABSENT))))
+
+    def advance_setup(self, setup: Setup, *, guard: Sequence[Operation] = ()) -> None:
+        """Store how far the setup phase of a job came, or what it gave.
+
+        Raises:
+            InvalidValue: an item, an output or a variable is no JSON.
+            InvalidTransition: the setup was complete already.
+            NotFound: there is no such job.
+            Conflict: `guard` did not hold, or somebody else changed it.
+        """
+        scope = (setup.repo, setup.job_id)
+        document = self._document(scope, SETUP_ID)
+        if decode_setup(document).complete:
+            raise InvalidTransition(f"the setup of {setup.job_id} is complete and cannot change")
+        self._storage.commit(Batch(scope, (*guard, Put(CHECKPOINT, SETUP_ID, encode_setup(setup), document.version))))
 
     def setup(self, repo: str, job: str) -> Setup:
         """What a job started from.
@@ -122,7 +137,10 @@ class Checkpoints:
 
     def _pruning(self, scope: Scope, retention: CheckpointRetention) -> list[Operation]:
         listed = self.list(*scope).checkpoints
-        pruned = retention.pruned(listed, now=self._clock.now())
+        return self._removal(listed, retention.pruned(listed, now=self._clock.now()))
+
+    def _removal(self, listed: Sequence[CheckpointInfo], pruned: Sequence[CheckpointInfo]) -> list[Operation]:
+        """What removes checkpoints, and the progress that the oldest kept one covers."""
         gone = {info.id for info in pruned}
         kept = [info for info in listed if info.phase is Phase.MAP and info.id not in gone]
         operations: list[Operation] = [Delete(CHECKPOINT, info.id) for info in pruned]
@@ -131,16 +149,50 @@ class Checkpoints:
         return operations
 
     def save_reduce(self, repo: str, checkpoint: ReduceCheckpoint, *, guard: Sequence[Operation] = ()) -> str:
-        """Store the result of the reduce phase durably and return the checkpoint's id.
+        """Store how far the reduce phase came durably, and return the checkpoint's id.
+
+        Of the earlier ones that are not final one stays, in case this one is damaged.
 
         Raises:
-            InvalidValue: the result is no JSON.
+            InvalidValue: the result, an output or a variable is no JSON.
             Conflict: the number is taken, or `guard` did not hold.
         """
         scope = (repo, checkpoint.job_id)
         id = checkpoint_id(Phase.REDUCE, checkpoint.number, checkpoint.created_at)
-        self._storage.commit(Batch(scope, (*guard, Put(CHECKPOINT, id, encode_reduce(checkpoint), Expect.ABSENT))))
+        earlier = [info for info in self.list(*scope).checkpoints if info.phase is Phase.REDUCE and not info.final]
+        gone = [Delete(CHECKPOINT, info.id) for info in earlier[:-1]]
+        put = Put(CHECKPOINT, id, encode_reduce(checkpoint), Expect.ABSENT)
+        self._storage.commit(Batch(scope, (*guard, put, *gone)))
         return id
+
+    def restart(self, repo: str, checkpoint: MapCheckpoint, *, guard: Sequence[Operation] = ()) -> str:
+        """Begin the map phase again from `checkpoint`: it takes the place of every other one, in one batch.
+
+        Returns:
+            The checkpoint's id.
+
+        Raises:
+            Conflict: the number is taken, or `guard` did not hold.
+        """
+        scope = (repo, checkpoint.job_id)
+        id = checkpoint_id(Phase.MAP, checkpoint.number, checkpoint.created_at)
+        operations: list[Operation] = [*guard, Put(CHECKPOINT, id, encode_map(checkpoint), Expect.ABSENT)]
+        listed = self.list(*scope).checkpoints
+        operations += [Delete(CHECKPOINT, info.id) for info in listed if info.phase is not Phase.SETUP]
+        if checkpoint.progress is not None:
+            operations.append(Trim(PROGRESS, Cursor(checkpoint.progress)))
+        self._storage.commit(Batch(scope, operations))
+        return id
+
+    def restart_reduce(self, repo: str, job: str, *, guard: Sequence[Operation] = ()) -> None:
+        """Forget how far the reduce phase of a job came.
+
+        Raises:
+            Conflict: `guard` did not hold.
+        """
+        listed = self.list(repo, job).checkpoints
+        gone = [Delete(CHECKPOINT, info.id) for info in listed if info.phase is Phase.REDUCE]
+        self._storage.commit(Batch((repo, job), (*guard, *gone)))
 
     def list(self, repo: str, job: str) -> CheckpointListing:
         """Every checkpoint of a job, ordered by number; damaged ones apart."""
@@ -156,7 +208,7 @@ class Checkpoints:
         return Newest(listed, damage, checkpoint)
 
     def reduced(self, repo: str, job: str) -> ReduceCheckpoint | None:
-        """The newest result of the reduce phase that verifies; None if there is none."""
+        """How far the reduce phase came: its newest checkpoint that verifies; None if there is none."""
         return self._newest((repo, job), Phase.REDUCE, decode_reduce)[0]
 
     def _newest(
@@ -192,16 +244,17 @@ class Checkpoints:
             raise NotFound(f"there is no {id} in {'/'.join(scope)}")
         return document
 
-    def _quarantine(self, scope: Scope, id: str) -> None:
+    def _quarantine(self, scope: Scope, id: str) -> bool:
         """Move a damaged checkpoint aside, so that it is reported once; setups stay where they are."""
         if id in ("", SETUP_ID):
-            return
+            return False
         found = self._storage.fetch(scope, CHECKPOINT, [id], fresh=True)
         if id not in found:
-            return
+            return False
         try:
             self._storage.commit(
                 Batch(scope, (Put(QUARANTINE, id, found[id].body), Delete(CHECKPOINT, id, found[id].version)))
             )
         except (Conflict, ReadOnly):
-            return
+            return False
+        return True
