@@ -291,12 +291,25 @@ class Page:
 
 
 @attrs.frozen
+class Part:
+    """Where the bytes of a chunk come from, for reports: those from `start` on lie at an offset of a place."""
+
+    start: int
+    place: str
+    offset: int
+
+
+@attrs.frozen
 class Chunk:
-    """Some whole records in one buffer, and the cursor behind them. Empty `data` means: nothing more now."""
+    """Some whole records in one buffer, and the cursor behind them. Empty `data` means: nothing more now.
+
+    A backend may say in `parts`, in order, where bytes come from that it could not verify.
+    """
 
     data: bytes
     cursor: Cursor
     damage: Sequence[Damage] = ()
+    parts: Sequence[Part] = ()
 
 
 class Storage(Protocol):

@@ -9,14 +9,16 @@ from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from functools import partial
 from types import MappingProxyType
 
-from prodigy_storage.adapters.files import intents, layout
+from prodigy_storage.adapters.files import intents
 from prodigy_storage.adapters.files.appending import Appender, LiveSegment
+from prodigy_storage.adapters.files.compression import packed
 from prodigy_storage.adapters.files.disk import publish
 from prodigy_storage.adapters.files.documents import Versions, digest
 from prodigy_storage.adapters.files.faults import translated
 from prodigy_storage.adapters.files.frames import frame
 from prodigy_storage.adapters.files.home import Home
 from prodigy_storage.adapters.files.intents import Plan
+from prodigy_storage.adapters.files.listings import rewrite_listings
 from prodigy_storage.adapters.files.locks import PROCESS
 from prodigy_storage.adapters.files.trimming import Trimming
 from prodigy_storage.adapters.files.work import Work, check_bodies, conflict
@@ -49,7 +51,7 @@ class Commits:
     def commit(self, batch: Batch) -> Receipt:
         """See `Storage.commit`."""
         self._home.check()
-        work = Work(batch)
+        work = Work(batch, self._home.tree.layout)
         durable = batch.durability is not Durability.OS
         with translated:
             sync: _Sync | None = None
@@ -70,6 +72,7 @@ class Commits:
 
     def _under_lock(self, batch: Batch, work: Work, *, durable: bool) -> _Sync | None:
         self._home.redo(batch.scope)
+        work.settle(self._home.tree)
         for index, operation, path in work.asked:
             self._judge(index, operation, self._versions.current(path))
         if not (work.changes or work.trims) and len(work.appends) == 1:  # what every acknowledged item is
@@ -86,6 +89,8 @@ class Commits:
             sync = self._append(batch.scope, work.appends[0], locked=True, durable=durable)
         elif work.changes:
             self._one(*work.changes[0], durable=durable)
+        if work.changes:
+            rewrite_listings(self._home.tree, self._home.owner(), batch.scope, work.changes)
         for trim in trims:  # more may be kept than was allowed, so a failure does not undo the rest
             with suppress(OSError) if work.changes or work.appends else nullcontext():
                 trim()
@@ -104,11 +109,12 @@ class Commits:
         elif operation.expect is Expect.ABSENT:
             folder = tree.make(path.rpartition("/")[0])
             try:
-                publish(tree.disk, lambda: writer.temp(folder), tree.path(path), operation.body, sync=durable)
+                body = packed(operation.body, path)
+                publish(tree.disk, lambda: writer.temp(folder), tree.path(path), body, sync=durable)
             except FileExistsError as error:
                 raise conflict(index, operation, self._versions.current(path)) from error
         else:
-            intents.put(tree, path, operation.body, writer, sync=durable)
+            intents.put(tree, path, packed(operation.body, path), writer, sync=durable)
 
     # --- appends
 
@@ -118,7 +124,9 @@ class Commits:
             if known is not None:
                 return known
             told = partial(self._on_sealed, scope, stream)
-            fresh = Appender(self._home.tree, *layout.segments(stream, scope), self._max_file_size, told)
+            fresh = Appender(
+                self._home.tree, *self._home.tree.layout.segments(stream, scope), self._max_file_size, told
+            )
             self._appenders[(scope, stream)] = fresh
             oldest = self._appenders.popitem(last=False)[1] if len(self._appenders) > _APPENDERS_MAX else None
         if oldest is not None:
@@ -162,7 +170,9 @@ class Commits:
         tree = self._home.tree
         with self._segments(scope, work) as segments:
             plan = Plan(scope=scope)
-            plan.documents.update({path: one.body if isinstance(one, Put) else None for _, one, path in work.changes})
+            plan.documents.update(
+                {path: packed(one.body, path) if isinstance(one, Put) else None for _, one, path in work.changes}
+            )
             for one, segment in zip(work.appends, segments, strict=True):
                 plan.appends[segment.path[len(tree.root) + 1 :]] = (segment.size, frame(one.data, segment.size))
             intent = intents.name(scope)
@@ -196,9 +206,11 @@ class Commits:
 
     def _trimming(self, scope: Scope, operation: Trim) -> Callable[[], None]:
         """What carries out a trim, which was judged to be possible."""
-        folder, stem = layout.segments(operation.stream.name, scope)
+        folder, stem = self._home.tree.layout.segments(operation.stream.name, scope)
         trimming = Trimming(
             tree=self._home.tree,
+            scope=scope,
+            stream=operation.stream.name,
             folder=folder,
             stem=stem,
             writer=self._home.owner(),

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 
+import attrs
+
+from prodigy_storage.adapters.files.compression import plain
 from prodigy_storage.adapters.files.faults import translate
+from prodigy_storage.adapters.files.names import ESCAPE
 from prodigy_storage.adapters.files.times import settled
 from prodigy_storage.adapters.files.tree import Tree, read_all
-from prodigy_storage.errors import Corrupt
-from prodigy_storage.ports.storage import Version
+from prodigy_storage.errors import Corrupt, StorageError
+from prodigy_storage.ports.names import Scope
+from prodigy_storage.ports.storage import Document, Kind, Version
 
 Sign = tuple[int, int, int, int]
 _KNOWN_MAX = 20_000
@@ -31,10 +37,10 @@ def is_settled(status: os.stat_result) -> bool:
 
 
 def read_signed(tree: Tree, path: str) -> tuple[bytes, Sign | None] | None:
-    """A file's content, and its sign if that can be trusted later; None if it is missing.
+    """A document's body, and the sign of its file if that can be trusted later; None if it is missing.
 
     Raises:
-        Corrupt: the disk cannot read it, or it is no regular file.
+        Corrupt: the disk cannot read it, it is no regular file, or it cannot be decompressed.
     """
     descriptor = tree.open(path)
     if descriptor is None:
@@ -42,12 +48,60 @@ def read_signed(tree: Tree, path: str) -> tuple[bytes, Sign | None] | None:
     try:
         status = os.fstat(descriptor)
         trusted = is_settled(status)
-        return read_all(descriptor), sign(status) if trusted else None
+        return plain(read_all(descriptor), tree.path(path)), sign(status) if trusted else None
     except OSError as error:
         place = tree.path(path)
         raise Corrupt(f"{place} cannot be read: {error.strerror}", place=place, reason=str(translate(error))) from error
     finally:
         os.close(descriptor)
+
+
+def read(tree: Tree, path: str) -> bytes | None:
+    """A document's body; None if it is missing.
+
+    Raises:
+        Corrupt: it is no regular file, or it cannot be decompressed.
+    """
+    stored = tree.read(path)
+    return None if stored is None else plain(stored, tree.path(path))
+
+
+@attrs.frozen
+class Wanted:
+    """Which document is looked for."""
+
+    scope: Scope
+    kind: Kind
+    id: str
+
+
+def find(tree: Tree, wanted: Wanted, paths: Sequence[str], overlay: Mapping[str, bytes | None]) -> Document | None:
+    """The document at the first of some paths that has it; None if none has.
+
+    Args:
+        tree: Where.
+        wanted: What is looked for.
+        paths: Where it may lie.
+        overlay: What counts in place of the files, by path; None stands for a missing one.
+    """
+    for path in paths:
+        place = tree.path(path)
+        if path in overlay:
+            stored = overlay[path]
+            body = None if stored is None else plain(stored, place)
+        else:
+            body = read(tree, path)
+        if body is not None and not (ESCAPE in path and _is_other(wanted, body)):
+            return Document(wanted.scope, wanted.kind.name, wanted.id, body, digest(body), place)
+    return None
+
+
+def _is_other(wanted: Wanted, body: bytes) -> bool:
+    """Whether a document names itself otherwise: other programs may use a name as it is that looks encoded."""
+    try:
+        return wanted.kind.index(body).id not in (None, wanted.id)
+    except (StorageError, ValueError):
+        return False
 
 
 class Versions:

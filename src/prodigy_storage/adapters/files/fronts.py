@@ -13,8 +13,9 @@ from collections.abc import Callable, Iterator, Mapping
 import attrs
 
 from prodigy_storage.adapters.files.cursors import Mark
+from prodigy_storage.adapters.files.foreign import first_line, foreign_path, is_packed, whole_lines
 from prodigy_storage.adapters.files.frames import SLACK, groups, unframe
-from prodigy_storage.adapters.files.reading import Gone, first_line, whole_lines
+from prodigy_storage.adapters.files.reading import Gone
 from prodigy_storage.adapters.files.segments import Listing, Segment
 from prodigy_storage.adapters.files.sources import CHUNK, Source, open_source, read_piece
 from prodigy_storage.adapters.files.times import wall_ns
@@ -162,13 +163,14 @@ class Front:
         self.damage.extend(damage)
 
     def _foreign(self, name: str) -> None:
-        descriptor = self.tree.open(f"{self.folder}/{name}")
+        descriptor = self.tree.open(foreign_path(self.folder, name))
         if descriptor is None:
             return
         try:
             status = os.fstat(descriptor)
             at, first = self.mark.foreign.get(name, (0, -1))
-            if at < status.st_size and is_quiet(status) and (at or all_go(descriptor, status.st_size, self.goes)):
+            ready = at < status.st_size and is_quiet(status) and not is_packed(descriptor)
+            if ready and (at or all_go(descriptor, status.st_size, self.goes)):
                 data = whole_lines(descriptor, at)
                 self._take(data, [])
                 self.mark.foreign[name] = (at + len(data), first if at else first_line(descriptor))

@@ -1,151 +1,216 @@
-"""Where each kind of document and each stream of records lies: one table, and one folder for everything else."""
+"""Where each kind of document and each stream of records lies: one table, and one folder for everything else.
+
+There is one place to write and there are many to read: the places of Prodigy's own programs, of every age. What is
+found in one of these is changed there.
+"""
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Iterator
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import attrs
 
 from prodigy_storage.adapters.files.names import decode, encode
-from prodigy_storage.adapters.files.tree import Tree
+from prodigy_storage.adapters.files.places import NAMES, Place
 from prodigy_storage.ports.names import Scope
+
+if TYPE_CHECKING:
+    from prodigy_storage.adapters.files.tree import Tree
 
 STORE = ".store"
 WRITERS = f"{STORE}/writers"
 LOCKS = f"{STORE}/locks"
 INTENTS = f"{STORE}/intents"
-_NAMES = ("{repo}", "{job}")
+_CACHED = 8192
+
+_STATE = frozenset({"reduce_checkpoints"})
+_JOBS = ("state", "{repo}", "mapreduce", "jobs", "{job}")
+_REPO_CHECKPOINTS = ("state", "{repo}", "checkpoints")
+_JOB_CHECKPOINTS = ("state", "{repo}", "{job}", "mapreduce", "checkpoints")
+_MAPREDUCE = re.compile(r"cp-[^\0]*")
+_OTHERS = re.compile(r"(?!cp-)[^\0]+")
+_PACKED = (".checkpoint.gz", ".checkpoint.json", ".checkpoint.zst", ".checkpoint.lz4")
+_UNPACKED = (".checkpoint.json", ".checkpoint.gz", ".checkpoint.zst", ".checkpoint.lz4")
+_LOCAL = "{project}"
+_INDEX = "index.json"
+
+KINDS: dict[str, tuple[Place, ...]] = {
+    "session": (Place(folder=("sessions",)),),
+    "dead_letter": (
+        Place(folder=("dlq", "{repo}", "{job}", "items"), deep=True),
+        Place(
+            folder=("dlq", "{repo}", "{job}", "mapreduce", "dlq", "{job}", "items"),
+            variant=True,
+            dialect=True,
+            deep=True,
+            listing=_INDEX,
+        ),
+        Place(folder=("dlq", "{repo}", "mapreduce", "dlq", "{job}", "items"), variant=True, deep=True, listing=_INDEX),
+        Place(
+            folder=("state", "{repo}", "mapreduce", "dlq", "{job}", "items"),
+            reserved=_STATE,
+            variant=True,
+            deep=True,
+            listing=_INDEX,
+        ),
+        Place(
+            folder=("dlq", "mapreduce", "dlq", "{job}", "items"),
+            variant=True,
+            deep=True,
+            project=_LOCAL,
+            listing=_INDEX,
+        ),
+    ),
+    "archived_letter": (Place(folder=("dlq", "{repo}", "{job}", "archive")),),
+    "redrive": (Place(folder=("dlq", "{repo}", "{job}", "redrives")),),
+    "checkpoint": (
+        Place(
+            folder=_JOBS,
+            ids=re.compile(r"setup-checkpoint|map-checkpoint-.*|reduce-checkpoint-.*", re.DOTALL),
+            reserved=_STATE,
+        ),
+    ),
+    "job_state": (Place(folder=_JOBS, ids=re.compile(r"job-state"), reserved=_STATE),),
+    "mapping": (Place(folder=("state", "{repo}", "mappings"), reserved=_STATE),),
+    "resume_lock": (Place(folder=("resume_locks",), suffixes=(".lock",), every_scope=True),),
+    "prodigy_job_state": (Place(folder=_JOBS, ids=re.compile(r"checkpoint-v[0-9]+"), reserved=_STATE),),
+    "prodigy_job_metadata": (Place(folder=_JOBS, ids=re.compile(r"metadata"), reserved=_STATE),),
+    "prodigy_checkpoint": (
+        Place(folder=_REPO_CHECKPOINTS, suffixes=_PACKED, ids=_MAPREDUCE, reserved=_STATE),
+        Place(folder=_REPO_CHECKPOINTS, suffixes=_UNPACKED, ids=_OTHERS, reserved=_STATE),
+        Place(folder=_JOB_CHECKPOINTS, suffixes=_PACKED, ids=_MAPREDUCE, reserved=_STATE),
+        Place(folder=_JOB_CHECKPOINTS, suffixes=_UNPACKED, ids=_OTHERS, reserved=_STATE),
+        Place(folder=("sessions",), ids=re.compile(r"[^/\0]+/checkpoint"), deep=True),
+        Place(folder=("checkpoints",), suffixes=_UNPACKED),
+    ),
+    "reduce_checkpoint": (
+        Place(
+            folder=("state", "reduce_checkpoints"),
+            ids=re.compile(r"[^/\0]+/reduce-checkpoint-[^/\0]+"),
+            deep=True,
+            dialect=True,
+        ),
+    ),
+    "worktree": (Place(folder=("worktrees", "{repo}", ".metadata")),),
+    "orphaned_worktrees": (Place(folder=("orphaned_worktrees", "{repo}")),),
+}
+"""The places of documents, by the name of the kind: the documented one first.
+
+Checkpoints of Prodigy's reduce phase have no project in their path: they are in the scope `()`, and their ids are
+`{job}/{file}`, as are those of the checkpoints in a session's own folder, `{session}/checkpoint`.
+"""
+
+STREAMS: dict[str, tuple[Place, ...]] = {
+    "events": (
+        Place(folder=("events", "{repo}", "{job}"), reserved=frozenset({"archive"})),
+        Place(folder=("events", "{job}"), reserved=frozenset({"archive"}), variant=True, project=_LOCAL),
+        Place(folder=("events",), variant=True),
+        Place(folder=("events", "archive"), variant=True),
+    ),
+    "progress": (Place(folder=_JOBS, reserved=_STATE),),
+    "redrives": (Place(folder=("dlq", "{repo}", "{job}", "redrives")),),
+}
+"""The places of segments, by the name of the stream; events that name no project and job are in the scope `()`."""
+_SHARED = frozenset({"events"})
+"""Streams whose files may be called as other programs like; of the others only `{stem}-…` counts."""
 
 
-@attrs.frozen(kw_only=True)
-class Place:
-    """A documented place.
+class Layout:
+    """The table, applied to one root.
 
     Args:
-        folder: Parts of the path; `{repo}` and `{job}` stand for the names of the scope.
-        suffix: What follows the id in a file name.
-        ids: Which ids have their place here; the others, and other files, have it in the default folder.
-        every_scope: The scope does not matter here; a walk reports `()`.
-        reserved: File names in place of a scope's name that mean something else.
+        root: The root of the store. Files of a time when Prodigy had a directory in each project belong to the
+            project in which the root lies.
+        prodigy: Whether what is new is written where Prodigy itself writes, under names that it writes.
     """
 
-    folder: tuple[str, ...]
-    suffix: str = ".json"
-    ids: re.Pattern[str] = re.compile(r"[^\0]+")
-    every_scope: bool = False
-    reserved: frozenset[str] = frozenset()
+    def __init__(self, root: str, *, prodigy: bool = False) -> None:
+        self._prodigy = prodigy
+        self._project = os.path.basename(os.path.dirname(root)) or "local"
+        self.places = lru_cache(1024)(self._places)
+        self.stream_places = lru_cache(1024)(self._stream_places)
+        self.paths = lru_cache(_CACHED)(self._paths)
+        self.segments = lru_cache(_CACHED)(self._segments)
 
-    @property
-    def depth(self) -> int:
-        """How many names a scope has here."""
-        return sum(part in _NAMES for part in self.folder)
+    def _places(self, kind: str) -> tuple[Place, ...]:
+        """Every place where documents of a kind may lie, the one to write first."""
+        head = (STORE, "leases") if kind == "lease" else (STORE, "kinds", encode(kind))
+        return self._with_own(KINDS.get(kind, ()), head)
 
-    def holds(self, scope: Scope) -> bool:
-        """Whether documents of that scope lie here."""
-        return self.every_scope or len(scope) == self.depth
+    def _stream_places(self, stream: str) -> tuple[Place, ...]:
+        """Every place where segments of a stream may lie, the one to write first."""
+        return self._with_own(STREAMS.get(stream, ()), (STORE, "streams", encode(stream)))
 
-    def at(self, scope: Scope) -> str:
-        """The folder of a scope."""
-        names = dict(zip(_NAMES, scope, strict=False))
-        return "/".join(encode(names[part], reserved=self.reserved) if part in _NAMES else part for part in self.folder)
+    def _with_own(self, table: tuple[Place, ...], head: tuple[str, ...]) -> tuple[Place, ...]:
+        named = [attrs.evolve(one, project=self._project) if one.project else one for one in table]
+        if self._prodigy:
+            named.sort(key=lambda one: not one.dialect)
+        own = [Place(folder=(*head, str(depth), *NAMES[:depth]), ours=True) for depth in range(3)]
+        return tuple(sorted([*named, *own], key=self._is_variant))
 
-    def id_of(self, file_name: str) -> str | None:
-        """The id that a file name stands for; None if it is no document of this place."""
-        if not file_name.endswith(self.suffix):
-            return None
-        name = decode(file_name[: len(file_name) - len(self.suffix)])
-        return name if name is not None and self.ids.fullmatch(name) else None
+    def _is_variant(self, place: Place) -> bool:
+        return place.variant and not (self._prodigy and place.dialect)
 
-    def scopes(self, tree: Tree, prefix: Scope = ()) -> Iterator[Scope]:
-        """Every scope whose folder exists, below a prefix."""
-        if len(prefix) > self.depth:
-            return
-        found: list[tuple[str, Scope]] = [("", ())]
-        for part in self.folder:
-            if part in _NAMES:
-                found = [(_join(f, n), (*s, name)) for f, s in found for n, name in self._named(tree, f, s, prefix)]
-            else:
-                found = [(_join(folder, part), scope) for folder, scope in found]
-        yield from (scope for folder, scope in found if tree.exists(folder))
+    def _paths(self, kind: str, scope: Scope, id: str) -> tuple[str, ...]:
+        """Every path that a document may have, relative to the root: the one to write first.
 
-    def _named(self, tree: Tree, folder: str, scope: Scope, prefix: Scope) -> Iterator[tuple[str, str]]:
-        if len(scope) < len(prefix):
-            name = prefix[len(scope)]
-            yield encode(name, reserved=self.reserved), name
-            return
-        for entry in tree.folders(folder):
-            decoded = decode(entry)
-            if decoded is not None and entry == encode(decoded, reserved=self.reserved):
-                yield entry, decoded
+        Raises:
+            InvalidName: a file name would be too long.
+        """
+        found: list[str] = []
+        own = False
+        for place in self.places(kind):
+            if place.holds(scope) and place.ids.fullmatch(id) and not (own and place.ours):
+                own = True
+                plain = self._prodigy or (place.deep and place.dialect and not place.variant)
+                files = place.files(id, plain=plain)
+                found += [f"{folder}/{file}" for folder in place.folders(scope, plain=plain) for file in files]
+        return tuple(dict.fromkeys(found))
 
+    def _segments(self, stream: str, scope: Scope) -> tuple[str, str]:
+        """The folder of a stream's new segments, relative to the root, and the word that their names begin with."""
+        place = next(one for one in self.stream_places(stream) if one.holds(scope) and not one.variant)
+        return place.folders(scope, plain=self._prodigy)[0], stem(stream, place)
 
-def _join(folder: str, part: str) -> str:
-    return f"{folder}/{part}" if folder else part
+    def other_folders(self, stream: str, scope: Scope) -> list[str]:
+        """Every other folder where segments of a stream may lie."""
+        written = self.segments(stream, scope)[0]
+        found = [path for one in self.stream_places(stream) if one.holds(scope) for path in one.folders(scope)]
+        return [folder for folder in dict.fromkeys(found) if folder != written]
 
-
-_JOBS = ("state", "{repo}", "mapreduce", "jobs", "{job}")
-
-KINDS: dict[str, Place] = {
-    "session": Place(folder=("sessions",)),
-    "dead_letter": Place(folder=("dlq", "{repo}", "{job}", "items")),
-    "checkpoint": Place(
-        folder=_JOBS, ids=re.compile(r"setup-checkpoint|map-checkpoint-.*|reduce-checkpoint-.*", re.DOTALL)
-    ),
-    "job_state": Place(folder=_JOBS, ids=re.compile(r"job-state")),
-    "mapping": Place(folder=("state", "{repo}", "mappings")),
-    "resume_lock": Place(folder=("resume_locks",), suffix=".lock", every_scope=True),
-}
-"""The documented places of documents, by the name of the kind."""
-
-STREAMS: dict[str, Place] = {
-    "events": Place(folder=("events", "{repo}", "{job}"), reserved=frozenset({"archive"})),
-    "progress": Place(folder=_JOBS),
-}
-"""The documented places of segments, by the name of the stream."""
-
-
-@lru_cache(maxsize=1024)
-def places(kind: str) -> tuple[Place, ...]:
-    """Every place where documents of a kind may lie, the documented one first."""
-    head = (STORE, "leases") if kind == "lease" else (STORE, "kinds", encode(kind))
-    own = (KINDS[kind],) if kind in KINDS else ()
-    return (*own, *(Place(folder=(*head, str(depth), *_NAMES[:depth])) for depth in range(3)))
-
-
-@lru_cache(maxsize=8192)
-def document(kind: str, scope: Scope, name: str) -> str:
-    """The path of a document, relative to the root.
-
-    Raises:
-        InvalidName: a file name would be too long.
-    """
-    place = next(one for one in places(kind) if one.holds(scope) and one.ids.fullmatch(name))
-    return f"{place.at(scope)}/{encode(name, place.suffix)}"
-
-
-@lru_cache(maxsize=1024)
-def stream_places(stream: str) -> tuple[Place, ...]:
-    """Every place where segments of a stream may lie, the documented one first."""
-    head = (STORE, "streams", encode(stream))
-    own = (STREAMS[stream],) if stream in STREAMS else ()
-    return (*own, *(Place(folder=(*head, str(depth), *_NAMES[:depth])) for depth in range(3)))
-
-
-@lru_cache(maxsize=8192)
-def segments(stream: str, scope: Scope) -> tuple[str, str]:
-    """The folder of a stream's segments, relative to the root, and the word that their names begin with."""
-    place = next(one for one in stream_places(stream) if one.holds(scope))
-    return place.at(scope), stem(stream, place)
+    def listing_of(self, kind: str, scope: Scope, path: str) -> str | None:
+        """The file that lists what is in the folder of a document; None if there is none."""
+        for place in self.places(kind):
+            if place.listing and place.holds(scope):
+                folder = next((one for one in place.folders(scope) if path.startswith(f"{one}/")), None)
+                if folder is not None:
+                    return f"{folder.rpartition('/')[0]}/{place.listing}"
+        return None
 
 
 def stem(stream: str, place: Place) -> str:
     """The word that the names of the segments in a place begin with."""
-    return stream if STREAMS.get(stream) is place else "records"
+    return "records" if place.ours else stream
+
+
+def is_shared(stream: str) -> bool:
+    """Whether other programs write segments of a stream, under names of their own."""
+    return stream in _SHARED
+
+
+def kind_names(tree: Tree) -> list[str]:
+    """Every kind that may have documents."""
+    return _names(tree, f"{STORE}/kinds", {*KINDS, "lease"})
 
 
 def stream_names(tree: Tree) -> list[str]:
     """Every stream that may have segments."""
-    others = (decode(name) for name in tree.folders(f"{STORE}/streams"))
-    return sorted({*STREAMS, *(name for name in others if name is not None)})
+    return _names(tree, f"{STORE}/streams", set(STREAMS))
+
+
+def _names(tree: Tree, folder: str, known: set[str]) -> list[str]:
+    others = (decode(name) for name in tree.folders(folder))
+    return sorted(known | {name for name in others if name is not None})

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import attrs
 
 from prodigy_storage.adapters.files import layout
+from prodigy_storage.adapters.files.foreign import segment_files
 from prodigy_storage.adapters.files.names import decode
 from prodigy_storage.adapters.files.tree import Tree
 from prodigy_storage.adapters.files.walking import entries
@@ -41,9 +42,9 @@ def measure(tree: Tree, prefix: Scope) -> list[Measure]:
     """A row for each scope and kind, stream or folder."""
     tally = _Tally(tree)
     for kind in layout.kind_names(tree):
-        for scope, name, path, _ in entries(tree, kind, prefix, {}):
-            if name is not None:
-                tally.add(scope, Form.DOCUMENTS, kind, path)
+        for entry in entries(tree, kind, prefix, {}):
+            if entry.name is not None:
+                tally.add(entry.scope, Form.DOCUMENTS, kind, entry.path)
     for stream in layout.stream_names(tree):
         for scope, path in _segments(tree, stream, prefix):
             tally.add(scope, Form.RECORDS, stream, path)
@@ -57,13 +58,9 @@ def measure(tree: Tree, prefix: Scope) -> list[Measure]:
 
 
 def _segments(tree: Tree, stream: str, prefix: Scope) -> Iterator[tuple[Scope, str]]:
-    for place in layout.stream_places(stream):
-        start = f"{layout.stem(stream, place)}-"
-        for scope in place.scopes(tree, prefix):
-            folder = place.at(scope)
-            for entry in tree.entries(folder):
-                if entry.name.startswith(start) and ".jsonl" in entry.name:
-                    yield scope, f"{folder}/{entry.name}"
+    for place in tree.layout.stream_places(stream):
+        for scope, folder in place.found(tree, prefix):
+            yield from ((scope, f"{folder}/{entry.name}") for entry in segment_files(tree, stream, place, folder))
 
 
 def _others(tree: Tree, prefix: Scope) -> Iterator[tuple[Scope, str, str]]:

@@ -16,6 +16,7 @@ from prodigy_storage.errors import InvalidName
 MAX_FILE_NAME = 255
 _PLAIN = re.compile(r"[A-Za-z0-9_-](?:[A-Za-z0-9_. -]*[A-Za-z0-9_-])?")
 _INNER = "_-. "
+ESCAPE = "%"
 
 
 def _keeps(char: str, *, composed: bool) -> bool:
@@ -25,7 +26,7 @@ def _keeps(char: str, *, composed: bool) -> bool:
 
 
 def _escape(char: str) -> str:
-    return "".join(f"%{byte:02X}" for byte in char.encode())
+    return "".join(f"{ESCAPE}{byte:02X}" for byte in char.encode())
 
 
 @lru_cache(maxsize=8192)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
-from zlib import crc32
 
 import attrs
 
 from prodigy_storage.adapters.files.cursors import Mark
+from prodigy_storage.adapters.files.foreign import Foreign
+from prodigy_storage.adapters.files.inflating import Inflated
 from prodigy_storage.adapters.files.segments import Listing, Segment, sealed
 from prodigy_storage.adapters.files.sources import CHUNK, open_source, read_piece
-from prodigy_storage.adapters.files.tree import Tree, read_at
+from prodigy_storage.adapters.files.tree import Tree
 from prodigy_storage.errors import Rewound
-from prodigy_storage.ports.storage import Chunk, Damage
+from prodigy_storage.ports.storage import Chunk, Damage, Part
 
 
 class Gone(Exception):  # never leaves the adapter
@@ -33,6 +33,7 @@ class Reading:
         tails: What a batch that died half-way still has to write, by path.
         mark: The cursor; it is moved.
         verify: Whether to verify and take away frames.
+        inflated: What is known of compressed files that are read piece by piece.
     """
 
     tree: Tree
@@ -43,8 +44,10 @@ class Reading:
     tails: Mapping[str, tuple[int, bytes]]
     mark: Mark
     verify: bool
+    inflated: Inflated
     pieces: list[bytes] = attrs.field(factory=list)
     damage: list[Damage] = attrs.field(factory=list)
+    parts: list[Part] = attrs.field(factory=list)
     got: int = 0
 
     def run(self) -> Chunk:
@@ -56,7 +59,7 @@ class Reading:
             self._foreign()
         self._settle_open()
         data = self.pieces[0] if len(self.pieces) == 1 else b"".join(self.pieces)
-        return Chunk(data, self.mark.pack(), self.damage)
+        return Chunk(data, self.mark.pack(), self.damage, self.parts)
 
     def _segment(self, one: Segment) -> bool:
         """Read on in a segment; returns whether the next one may follow in the same chunk."""
@@ -69,17 +72,18 @@ class Reading:
             if offset > source.end:
                 raise Rewound(f"{path} ends at {source.end}, before the cursor at {offset}")
             closed = one.number in self.dead
+            whole = closed or path in self.sizes
             if offset == source.end:
-                return self._passed(one.number, offset, whole=closed)
-            piece = read_piece(source, offset, place=path, closed=closed, verify=self.verify)
+                return self._passed(one.number, offset, ended=closed)
+            piece = read_piece(source, offset, place=path, closed=closed, whole=whole, verify=self.verify)
             self._take(piece.data, piece.damage)
-            whole = closed and piece.offset >= source.end
-            return self._passed(one.number, piece.offset, whole=whole) and (piece.drained or whole)
+            ended = closed and piece.offset >= source.end
+            return self._passed(one.number, piece.offset, ended=ended) and (piece.drained or ended)
 
-    def _passed(self, number: int, offset: int, *, whole: bool) -> bool:
+    def _passed(self, number: int, offset: int, *, ended: bool) -> bool:
         if offset:
             self.mark.open[number] = offset
-        if whole and number == min(other for other in self.found.best if other >= self.mark.low):
+        if ended and number == min(other for other in self.found.best if other >= self.mark.low):
             self.mark.low = number + 1
         return self.got < CHUNK
 
@@ -87,51 +91,25 @@ class Reading:
         low = self.mark.low
         self.mark.open = {number: offset for number, offset in self.mark.open.items() if number >= low}
 
-    def _take(self, data: bytes, damage: list[Damage]) -> None:
+    def _take(self, data: bytes, damage: list[Damage], part: Part | None = None) -> int:
         if data:
+            if part is not None:
+                self.parts.append(attrs.evolve(part, start=self.got))
             self.pieces.append(data)
             self.got += len(data)
         self.damage.extend(damage)
+        return self.got
 
     def _foreign(self) -> None:
-        kept = {name: place for name, place in self.mark.foreign.items() if name in self.found.foreign}
-        self.mark.foreign = kept
-        for name in self.found.foreign:
-            if self.got >= CHUNK:
-                return
-            descriptor = self.tree.open(f"{self.folder}/{name}")
-            if descriptor is None:
-                kept.pop(name, None)
-                continue
-            try:
-                self._foreign_one(name, descriptor)
-            finally:
-                os.close(descriptor)
-
-    def _foreign_one(self, name: str, descriptor: int) -> None:
-        at, first = self.mark.foreign.get(name, (0, -1))
-        if at and (os.fstat(descriptor).st_size < at or first_line(descriptor) != first):
-            raise Rewound(f"{self.tree.path(self.folder)}/{name} is not what the cursor has seen")
-        data = whole_lines(descriptor, at)
-        if data:
-            self._take(data, [])
-            self.mark.foreign[name] = (at + len(data), first if at else first_line(descriptor))
-
-
-def whole_lines(descriptor: int, offset: int) -> bytes:
-    """About a megabyte of whole lines of a file, at least one if there is one."""
-    want = CHUNK
-    while True:
-        buffer = read_at(descriptor, want, offset)
-        end = buffer.rfind(b"\n") + 1
-        if end or len(buffer) < want:
-            return buffer if end == len(buffer) else buffer[:end]
-        want *= 4
-
-
-def first_line(descriptor: int) -> int:
-    """The CRC-32 of the first line of a file, of its first 64 KB at most."""
-    return crc32(read_at(descriptor, 1 << 16, 0).partition(b"\n")[0])
+        Foreign(
+            tree=self.tree,
+            folder=self.folder,
+            names=self.found.foreign,
+            mark=self.mark,
+            verify=self.verify,
+            inflated=self.inflated,
+            take=self._take,
+        ).run(self.got)
 
 
 def judge(found: Listing, mark: Mark, lives: Callable[[str], bool]) -> set[int]:

@@ -7,14 +7,12 @@ from types import TracebackType
 from typing import Self
 
 from prodigy_storage.adapters.files import packed
-from prodigy_storage.adapters.files.frames import last_frame, unframe
+from prodigy_storage.adapters.files.frames import find_frame, last_frame, unframe
 from prodigy_storage.adapters.files.segments import Segment
 from prodigy_storage.adapters.files.tree import Tree, read_at
 from prodigy_storage.ports.storage import Damage
 
 CHUNK = 1 << 20
-SCAN = 1 << 21
-"""Bytes that a reader takes at once who does not verify: fewer calls, and nothing of them is kept."""
 
 
 class Source:
@@ -55,10 +53,10 @@ class Source:
         """Bytes that are in the file."""
         return read_at(self.descriptor, count, offset - self.base) if count else b""
 
-    def chunk(self, offset: int, *, verify: bool = True) -> int:
+    def chunk(self, offset: int) -> int:
         """How many bytes to read at once from an offset."""
         del offset
-        return CHUNK if verify else SCAN
+        return CHUNK
 
     def skip(self, offset: int) -> int | None:
         """Where reading can go on behind damage of the file's form at an offset; None if there is none."""
@@ -90,9 +88,8 @@ class PackedSource(Source):
             count -= len(piece)
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
-    def chunk(self, offset: int, *, verify: bool = True) -> int:
+    def chunk(self, offset: int) -> int:
         """The rest of the frame at an offset, so that no frame is decompressed twice."""
-        del verify
         ends = (self.base + block.start + block.plain for block in self._blocks)
         return next((end - offset for end in ends if end > offset), CHUNK)
 
@@ -141,43 +138,55 @@ class Piece:
         self.damage = damage
 
 
-def read_piece(source: Source, offset: int, *, place: str, closed: bool, verify: bool) -> Piece:
+def read_piece(source: Source, offset: int, *, place: str, closed: bool, verify: bool, whole: bool = False) -> Piece:
     """The next whole groups of a segment; of a sealed one also the whole lines behind the last group.
+
+    Without verification, and where no append can be under way, it may stop inside a group, at the end of a line.
 
     Args:
         source: The segment.
         offset: Where to begin.
         place: The file, for reports.
         closed: Whether nobody appends to it any more.
+        whole: Whether every append that the source shows is whole.
         verify: Whether to verify and take away the frames.
     """
-    want = source.chunk(offset, verify=verify)
+    want = source.chunk(offset)
     while True:
         buffer = source.read(offset, want)
-        end = last_frame(buffer)
+        end = last_frame(buffer) if verify or not whole else buffer.rfind(b"\n") + 1
         drained = len(buffer) < want
         if end or drained:
             break
         want *= 4
     if drained and (beyond := source.skip(offset + len(buffer))) is not None:
-        return _broken(buffer, offset, beyond, place=place, verify=verify)
+        return _broken(source, buffer, offset, beyond, place=place, verify=verify)
     rest = 0
     if closed and drained:
         end = buffer.rfind(b"\n") + 1
         rest = len(buffer) - end
-    data, damage = _records(buffer, end, place, offset, verify=verify)
+    data, damage = _records(source, buffer, end, place, offset, verify=verify)
     if rest:
         damage.append(Damage(place, offset + end, f"a torn tail of {rest} bytes"))
     return Piece(data, offset + end + rest, drained=drained, damage=damage)
 
 
-def _records(buffer: bytes, end: int, place: str, offset: int, *, verify: bool) -> tuple[bytes, list[Damage]]:
+def _records(
+    source: Source, buffer: bytes, end: int, place: str, offset: int, *, verify: bool
+) -> tuple[bytes, list[Damage]]:
     data = buffer if end == len(buffer) else buffer[:end]
-    return unframe(data, place, offset) if verify else (data, [])
+    return unframe(data, place, offset, _before(source, data, offset)) if verify else (data, [])
 
 
-def _broken(buffer: bytes, offset: int, beyond: int, *, place: str, verify: bool) -> Piece:
+def _before(source: Source, data: bytes, offset: int) -> bytes:
+    """The beginning of the group in whose middle `offset` lies: a reader that did not verify stopped there."""
+    found = find_frame(data)
+    begin = int(found[1]) if found else offset
+    return source.read(begin, offset - begin) if source.base <= begin < offset else b""
+
+
+def _broken(source: Source, buffer: bytes, offset: int, beyond: int, *, place: str, verify: bool) -> Piece:
     end = buffer.rfind(b"\n") + 1
-    data, damage = _records(buffer, end, place, offset, verify=verify)
+    data, damage = _records(source, buffer, end, place, offset, verify=verify)
     damage.append(Damage(place, offset + end, "a damaged compressed frame"))
     return Piece(data, beyond, drained=False, damage=damage)

@@ -7,23 +7,29 @@ import socket
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
+from typing import TypeVar
 
-from prodigy_storage.adapters.files import layout
 from prodigy_storage.adapters.files.commits import Commits
 from prodigy_storage.adapters.files.cursors import unpack
 from prodigy_storage.adapters.files.disk import Disk
-from prodigy_storage.adapters.files.documents import digest
+from prodigy_storage.adapters.files.documents import Wanted, find
 from prodigy_storage.adapters.files.faults import translated
+from prodigy_storage.adapters.files.foreign import foreign_names, segment_files
+from prodigy_storage.adapters.files.fronts import Front, inside
 from prodigy_storage.adapters.files.home import Home
+from prodigy_storage.adapters.files.inflating import Inflated
+from prodigy_storage.adapters.files.layout import STORE
+from prodigy_storage.adapters.files.measuring import measure
 from prodigy_storage.adapters.files.packer import Packer
 from prodigy_storage.adapters.files.reading import Gone, Reading, judge
 from prodigy_storage.adapters.files.scope_locks import Locking
-from prodigy_storage.adapters.files.segments import complete
+from prodigy_storage.adapters.files.segments import Listing, complete
 from prodigy_storage.adapters.files.times import monotonic
 from prodigy_storage.adapters.files.upkeep import Upkeep
 from prodigy_storage.adapters.files.walking import Walks, entries
 from prodigy_storage.adapters.files.writers import boot_id, process_lives
 from prodigy_storage.errors import Unavailable
+from prodigy_storage.ports.measuring import Measure
 from prodigy_storage.ports.names import Scope, check_name, check_scope
 from prodigy_storage.ports.presence import Token
 from prodigy_storage.ports.storage import (
@@ -40,8 +46,11 @@ from prodigy_storage.ports.storage import (
     Stream,
 )
 
-_CAPABILITIES = frozenset({Capability.DURABLE, Capability.MULTI_PROCESS, Capability.PRESENCE})
+_CAPABILITIES = frozenset(
+    {Capability.DURABLE, Capability.MULTI_PROCESS, Capability.PRESENCE, Capability.MEASURING, Capability.PRUNING}
+)
 _LISTINGS = 50
+T = TypeVar("T")
 
 
 class FileStorage:
@@ -79,6 +88,7 @@ class FileStorage:
         self._commits = Commits(self._home, max_file_size, self._packer.sealed if self._packer else _ignore)
         self._capabilities = _CAPABILITIES if file_locks else _CAPABILITIES - {Capability.MULTI_PROCESS}
         self._walks = Walks(self._home.tree)
+        self._inflated = Inflated()
 
     @property
     def root(self) -> str:
@@ -87,7 +97,7 @@ class FileStorage:
 
     @property
     def capabilities(self) -> frozenset[Capability]:
-        """DURABLE, PRESENCE, and MULTI_PROCESS unless file locks are turned off."""
+        """DURABLE, PRESENCE, MEASURING, PRUNING, and MULTI_PROCESS unless file locks are turned off."""
         return self._capabilities
 
     def commit(self, batch: Batch) -> Receipt:
@@ -99,15 +109,15 @@ class FileStorage:
         del fresh
         self._home.check()
         tree = self._home.tree
-        paths = {name: layout.document(kind.name, check_scope(scope), check_name(name)) for name in ids}
+        paths = {name: tree.layout.paths(kind.name, check_scope(scope), check_name(name)) for name in ids}
         found = {}
         with translated:
             self._home.store_id()
             overlay = self._home.settle(scope).documents
-            for name, path in paths.items():
-                body = overlay[path] if path in overlay else tree.read(path)
-                if body is not None:
-                    found[name] = Document(scope, kind.name, name, body, digest(body), tree.path(path))
+            for name, choices in paths.items():
+                document = find(tree, Wanted(scope, kind, name), choices, overlay)
+                if document is not None:
+                    found[name] = document
         return found
 
     def documents(self, query: Query, after: Position | None = None) -> Page:
@@ -120,16 +130,12 @@ class FileStorage:
     def records(self, scope: Scope, stream: Stream, after: Cursor | None = None, *, verify: bool = True) -> Chunk:
         """See `Storage.records`. A chunk has about a megabyte, or one whole append if that is larger."""
         self._home.check()
-        folder, stem = layout.segments(stream.name, check_scope(scope))
-        with translated:
-            for _ in range(_LISTINGS):
-                with suppress(Gone):
-                    return self._read(scope, folder, stem, after, verify=verify)
-        raise Unavailable(f"{folder} changes too fast to be listed")
+        folder = self._home.tree.layout.segments(stream.name, check_scope(scope))[0]
+        return _listed(folder, lambda: self._read(scope, stream.name, after, verify=verify))
 
-    def _read(self, scope: Scope, folder: str, stem: str, after: Cursor | None, *, verify: bool) -> Chunk:
+    def _read(self, scope: Scope, stream: str, after: Cursor | None, *, verify: bool) -> Chunk:
         mark = unpack(after)
-        found = complete(self._home.tree, folder, stem, mark.low)
+        folder, found = self._look(scope, stream, mark.low)
         mark.check(self._home.store_id(), found.top, self._home.tree.path(folder))
         dead = judge(found, mark, self._home.lives)
         tails = self._home.settle(scope).appends
@@ -142,8 +148,39 @@ class FileStorage:
             tails=tails,
             mark=mark,
             verify=verify,
+            inflated=self._inflated,
         )
         return reading.run()
+
+    def front(self, scope: Scope, stream: Stream, goes: Callable[[bytes], bool], after: Cursor | None = None) -> Chunk:
+        """See `Pruning.front`. What a living writer still writes to is left out."""
+        self._home.check()
+        folder = self._home.tree.layout.segments(stream.name, check_scope(scope))[0]
+        return _listed(folder, lambda: self._front(scope, stream.name, goes, after))
+
+    def _look(self, scope: Scope, stream: str, low: int) -> tuple[str, Listing]:
+        """The folder of a stream, and its segments."""
+        tree = self._home.tree
+        folder, stem = tree.layout.segments(stream, scope)
+        found = complete(tree, folder, stem, low)
+        found.foreign = foreign_names(tree, stream, scope)
+        return folder, found
+
+    def _front(self, scope: Scope, stream: str, goes: Callable[[bytes], bool], after: Cursor | None) -> Chunk:
+        mark = unpack(after)
+        folder, found = self._look(scope, stream, mark.low)
+        mark.check(self._home.store_id(), found.top, self._home.tree.path(folder))
+        look = Front(
+            tree=self._home.tree,
+            folder=folder,
+            found=found,
+            dead=judge(found, mark, self._home.lives),
+            tails=self._home.settle(scope).appends,
+            mark=mark,
+            inside=inside(after),
+            goes=goes,
+        )
+        return look.run()
 
     def scopes(self, of: Kind | Stream) -> Sequence[Scope]:
         """See `Storage.scopes`."""
@@ -154,15 +191,14 @@ class FileStorage:
             if isinstance(of, Stream):
                 return sorted(set(self._stream_scopes(of.name)))
             found = entries(self._home.tree, of.name, (), overlay)
-            return sorted({scope for scope, name, _, _ in found if name is not None})
+            return sorted({entry.scope for entry in found if entry.name is not None})
 
     def _stream_scopes(self, stream: str) -> Iterable[Scope]:
         tree = self._home.tree
-        for place in layout.stream_places(stream):
-            start = f"{layout.stem(stream, place)}-"
-            for scope in place.scopes(tree):
-                entries_here = (one for one in tree.entries(place.at(scope)) if one.name.startswith(start))
-                if any(".jsonl" in one.name and one.stat(follow_symlinks=False).st_size for one in entries_here):
+        for place in tree.layout.stream_places(stream):
+            for scope, folder in place.found(tree):
+                files = segment_files(tree, stream, place, folder)
+                if any(one.stat(follow_symlinks=False).st_size for one in files):
                     yield scope
 
     def me(self) -> Token:
@@ -181,6 +217,12 @@ class FileStorage:
         with translated:
             return self._home.lives(token.writer) if token.writer else process_lives(token)
 
+    def measure(self, scope: Scope = ()) -> Sequence[Measure]:
+        """See `Measuring.measure`: the sizes of the files as they are; links are not followed."""
+        self._home.check()
+        with translated:
+            return measure(self._home.tree, check_scope(scope))
+
     def maintain(self, deadline: float | None = None) -> None:
         """Compress sealed segments, and remove what dead writers left behind.
 
@@ -189,14 +231,16 @@ class FileStorage:
         """
         self._home.check()
         with translated:
-            if not self._home.tree.exists(layout.STORE):
+            if not self._home.tree.exists(STORE):
                 return
             self._upkeep(lambda: deadline is not None and monotonic() >= deadline).run()
 
     def _tidy(self, scope: Scope, stream: str) -> None:
         packer = self._packer
         with translated:
-            self._upkeep(lambda: packer is None or packer.closed).tidy(scope, *layout.segments(stream, scope))
+            self._upkeep(lambda: packer is None or packer.closed).tidy(
+                scope, *self._home.tree.layout.segments(stream, scope)
+            )
 
     def _upkeep(self, late: Callable[[], bool]) -> Upkeep:
         home = self._home
@@ -223,3 +267,12 @@ class FileStorage:
 
 def _ignore(_scope: Scope, _stream: str) -> None:
     """Sealed segments stay as they are."""
+
+
+def _listed(folder: str, read: Callable[[], T]) -> T:
+    """What `read` gives, which lists a folder again as long as files go between listing and opening."""
+    with translated:
+        for _ in range(_LISTINGS):
+            with suppress(Gone):
+                return read()
+    raise Unavailable(f"{folder} changes too fast to be listed")

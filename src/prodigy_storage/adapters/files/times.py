@@ -23,3 +23,9 @@ def stamp() -> str:
 def settled(changed_ns: int) -> bool:
     """Whether a file that was changed then would show a later change by its times."""
     return wall_ns() - changed_ns > TICK_NS
+
+
+def timestamp() -> str:
+    """The time in UTC as a text of ISO 8601, with nanoseconds."""
+    seconds, rest = divmod(wall_ns(), 1_000_000_000)
+    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{rest:09d}Z"

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from prodigy_storage.adapters.files.disk import DIRECTORY_MODE, Disk
+from prodigy_storage.adapters.files.layout import Layout
 from prodigy_storage.errors import Corrupt, ReadOnly, StorageError
 
 _READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
@@ -15,11 +16,12 @@ _KNOWN_MAX = 100_000
 
 
 class Tree:
-    """Paths relative to the root of a store, with `/` between their parts."""
+    """Paths relative to the root of a store, with `/` between their parts, and what lies where."""
 
-    def __init__(self, root: str, disk: Disk) -> None:
+    def __init__(self, root: str, disk: Disk, layout: Layout | None = None) -> None:
         self.root = root
         self.disk = disk
+        self.layout = layout or Layout(root)
         self._real: set[str] = set()
         self._made: set[str] = set()
 
@@ -118,6 +120,10 @@ class Tree:
             raise Corrupt(f"{path} is not a regular file", place=path, reason="not a regular file")
         return descriptor
 
+    def has(self, relative: str) -> bool:
+        """Whether there is a file, or anything else, of that name."""
+        return self.exists(relative.rpartition("/")[0]) and os.path.lexists(self.path(relative))
+
     def read(self, relative: str) -> bytes | None:
         """The whole content of a file; None if it is missing."""
         descriptor = self.open(relative)
@@ -128,20 +134,20 @@ class Tree:
         finally:
             os.close(descriptor)
 
-    def entries(self, folder: str) -> list[os.DirEntry[str]]:
-        """What is in a folder, without hidden names; nothing if it is missing."""
+    def entries(self, folder: str, *, hidden: bool = False) -> list[os.DirEntry[str]]:
+        """What is in a folder, without hidden names unless they are asked for; nothing if it is missing."""
         if not self.exists(folder):
             return []
         try:
             with os.scandir(self.path(folder)) as found:
-                return [entry for entry in found if not entry.name.startswith(".")]
+                return [entry for entry in found if hidden or not entry.name.startswith(".")]
         except FileNotFoundError:
             self._real.discard(folder)
             return []
 
-    def folders(self, folder: str) -> Iterator[str]:
+    def folders(self, folder: str, *, hidden: bool = False) -> Iterator[str]:
         """The names of the real folders in a folder."""
-        return (entry.name for entry in self.entries(folder) if entry.is_dir(follow_symlinks=False))
+        return (entry.name for entry in self.entries(folder, hidden=hidden) if entry.is_dir(follow_symlinks=False))
 
 
 def read_all(descriptor: int) -> bytes:

@@ -15,14 +15,16 @@ import attrs
 
 from prodigy_storage.adapters.files.cursors import Mark, unpack
 from prodigy_storage.adapters.files.disk import publish, sync_names
+from prodigy_storage.adapters.files.foreign import first_line, foreign_names, foreign_path, is_packed
 from prodigy_storage.adapters.files.frames import SLACK, find_frame, last_frame, shorten
 from prodigy_storage.adapters.files.fronts import Goes, all_go, front_of, inside, is_quiet
-from prodigy_storage.adapters.files.reading import first_line, judge
+from prodigy_storage.adapters.files.reading import judge
 from prodigy_storage.adapters.files.segments import Listing, Segment, complete
 from prodigy_storage.adapters.files.sources import CHUNK, Source, open_source
 from prodigy_storage.adapters.files.tree import Tree
 from prodigy_storage.adapters.files.writers import Writer
 from prodigy_storage.errors import StorageError
+from prodigy_storage.ports.names import Scope
 from prodigy_storage.ports.storage import Cursor
 
 Limit = Callable[[Source], int]
@@ -34,13 +36,15 @@ class Trimming:
     """One trim of a stream. Call both steps under the lock of the scope.
 
     Args:
-        tree, folder, stem: The stream.
+        tree, scope, stream, folder, stem: The stream.
         writer: Names the temporary files.
         lives: Whether a writer lives.
         at: The time of a record.
     """
 
     tree: Tree
+    scope: Scope
+    stream: str
     folder: str
     stem: str
     writer: Writer
@@ -55,6 +59,7 @@ class Trimming:
             Rewound: the stream does not hold what the cursor has passed.
         """
         found = complete(self.tree, self.folder, self.stem, 1)
+        found.foreign = foreign_names(self.tree, self.stream, self.scope)
         if isinstance(before, int):
             goes = partial(self._is_old, before)
             return partial(self._run, found, lambda one: self._by_time(one, goes), lambda _: goes)
@@ -118,13 +123,13 @@ class Trimming:
         return True
 
     def _cut_foreign(self, name: str, passed: Goes | tuple[int, int] | None) -> bool:
-        path = f"{self.folder}/{name}"
+        path = foreign_path(self.folder, name)
         descriptor = self.tree.open(path) if passed else None
         if descriptor is None or passed is None:
             return False
         try:
             status = os.fstat(descriptor)
-            if not is_quiet(status):
+            if not is_quiet(status) or is_packed(descriptor):
                 return False
             if isinstance(passed, tuple):
                 gone = passed == (status.st_size, first_line(descriptor))

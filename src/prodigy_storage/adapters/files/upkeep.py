@@ -59,9 +59,9 @@ class Upkeep:
 
     def _streams(self) -> Iterator[tuple[Scope, str, str]]:
         for stream in layout.stream_names(self.tree):
-            for place in layout.stream_places(stream):
+            for place in self.tree.layout.stream_places(stream):
                 stem = layout.stem(stream, place)
-                yield from ((scope, place.at(scope), stem) for scope in place.scopes(self.tree))
+                yield from ((scope, folder, stem) for scope, folder in place.found(self.tree))
 
     def _sealed(self, folder: str, stem: str) -> list[Segment]:
         found = complete(self.tree, folder, stem, 1)

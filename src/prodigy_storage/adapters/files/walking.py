@@ -9,17 +9,17 @@ from __future__ import annotations
 import bisect
 import os
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import attrs
 
-from prodigy_storage.adapters.files import layout
+from prodigy_storage.adapters.files.compression import plain
 from prodigy_storage.adapters.files.documents import Sign, digest, read_signed, sign
-from prodigy_storage.adapters.files.names import decode
+from prodigy_storage.adapters.files.places import Place
 from prodigy_storage.adapters.files.times import settled
 from prodigy_storage.adapters.files.tree import Tree
-from prodigy_storage.errors import StorageError
-from prodigy_storage.ports.names import Scope
+from prodigy_storage.errors import InvalidName, StorageError
+from prodigy_storage.ports.names import Scope, check_name
 from prodigy_storage.ports.storage import Damage, Document, Index, Kind, Page, Position, Query
 
 _INDEX_MAX = 200_000
@@ -31,7 +31,7 @@ class WatchedTree(Tree):
     """A tree that remembers when the folders that it showed were changed."""
 
     def __init__(self, tree: Tree) -> None:
-        super().__init__(tree.root, tree.disk)
+        super().__init__(tree.root, tree.disk, tree.layout)
         self.seen: dict[str, int] = {}
 
     def exists(self, folder: str) -> bool:
@@ -97,17 +97,33 @@ class Walks:
 
     def _scan(self, query: Query, overlay: Overlay) -> _Walk:
         walk = _Walk([], [], WatchedTree(self._tree))
-        for scope, name, path, signed in entries(walk.tree, query.kind.name, query.scope, overlay):
-            if name is None:
-                walk.damage.append(Damage(self._tree.path(path), None, "a file name that stands for no id"))
-                continue
-            index = self._indexed(query.kind, path, signed, overlay)
-            if isinstance(index, Damage):
-                walk.damage.append(index)
-            elif index is not None and matches(query, index):
-                walk.keys.append((Position(index.at, scope, name), path))
+        seen: dict[tuple[Scope, str], str] = {}
+        for entry in entries(walk.tree, query.kind.name, query.scope, overlay):
+            found = self._identified(query.kind, entry, overlay, seen)
+            if isinstance(found, Damage):
+                walk.damage.append(found)
+            elif found is not None and matches(query, found[1]):
+                walk.keys.append((Position(found[1].at, entry.scope, found[0]), entry.path))
         walk.keys.sort()
         return walk
+
+    def _identified(
+        self, kind: Kind, entry: Entry, overlay: Overlay, seen: dict[tuple[Scope, str], str]
+    ) -> tuple[str, Index] | Damage | None:
+        """The id and index of a file, or why it counts as no document."""
+        place = self._tree.path(entry.path)
+        if entry.name is None:
+            return Damage(place, None, "a file name that stands for no id")
+        index = self._indexed(kind, entry.path, entry.sign, overlay)
+        if index is None or isinstance(index, Damage):
+            return index
+        id = index.id if index.id is not None else entry.name
+        if id != entry.name and entry.path not in _possible(self._tree, kind, entry.scope, id):
+            return Damage(place, None, f"its name does not belong to what it holds, {kind.name} {id!r}: rename it")
+        first = seen.setdefault((entry.scope, id), entry.path)
+        if first != entry.path:
+            return Damage(place, None, f"{kind.name} {id!r} is there twice; {self._tree.path(first)} counts", id)
+        return id, index
 
     def _indexed(self, kind: Kind, path: str, signed: Sign | None, overlay: Overlay) -> Index | Damage | None:
         known = self._index.get((kind.name, path))
@@ -150,11 +166,11 @@ class Walks:
 def _content(tree: Tree, path: str, overlay: Overlay) -> tuple[bytes, Sign | None] | Damage | None:
     if path in overlay:
         body = overlay[path]
-        return None if body is None else (body, None)
+        return None if body is None else (plain(body, path), None)
     try:
         return read_signed(tree, path)
     except (StorageError, OSError) as error:
-        return Damage(tree.path(path), None, str(error))
+        return Damage(tree.path(path), getattr(error, "offset", None), getattr(error, "reason", "") or str(error))
 
 
 def index_of(kind: Kind, body: bytes, place: str) -> Index | Damage:
@@ -174,37 +190,65 @@ def matches(query: Query, index: Index) -> bool:
     )
 
 
-def entries(
-    tree: Tree, kind: str, prefix: Scope, overlay: Overlay
-) -> Iterator[tuple[Scope, str | None, str, Sign | None]]:
-    """Every file of a kind below a scope: its scope, id (None if the name stands for none), path and sign."""
-    for place in layout.places(kind):
-        for scope in _scopes(place, tree, prefix, overlay):
-            folder = place.at(scope)
+@attrs.frozen
+class Entry:
+    """A file that may be a document.
+
+    Args:
+        scope: Its scope.
+        name: The id that its name stands for; None if it stands for none.
+        path: Relative to the root.
+        sign: What changes when the file does; None if that is not known.
+    """
+
+    scope: Scope
+    name: str | None
+    path: str
+    sign: Sign | None = None
+
+
+def entries(tree: Tree, kind: str, prefix: Scope, overlay: Overlay) -> Iterator[Entry]:
+    """Every file of a kind below a scope."""
+    for place in tree.layout.places(kind):
+        for scope, folder in _folders(place, tree, prefix, overlay):
             known = set()
-            for entry in tree.entries(folder):
-                path = f"{folder}/{entry.name}"
+            for name, entry in _files(tree, folder, deep=place.deep):
+                path = f"{folder}/{name}"
                 known.add(path)
-                name = place.id_of(entry.name)
-                if name is not None and overlay.get(path, b"") is not None:
-                    yield scope, name, path, None if path in overlay else _sign(entry)
-                elif name is None and _stray(place, entry.name):
-                    yield scope, None, path, None
+                id = place.id_of(name)
+                if id is not None and overlay.get(path, b"") is not None:
+                    yield Entry(scope, id, path, None if path in overlay else _sign(entry))
+                elif id is None and place.is_stray(name):
+                    yield Entry(scope, None, path)
             for path, body in overlay.items():
-                parent, _, file_name = path.rpartition("/")
-                if body is not None and parent == folder and path not in known and place.id_of(file_name):
-                    yield scope, place.id_of(file_name), path, None
+                parent, _, name = path.rpartition("/")
+                if body is not None and parent == folder and path not in known and place.id_of(name):
+                    yield Entry(scope, place.id_of(name), path)
 
 
-def _scopes(place: layout.Place, tree: Tree, prefix: Scope, overlay: Overlay) -> list[Scope]:
-    found = list(place.scopes(tree, prefix))
-    if overlay and len(prefix) == place.depth and prefix not in found:
-        found.append(prefix)
+def _files(tree: Tree, folder: str, *, deep: bool) -> Iterator[tuple[str, os.DirEntry[str]]]:
+    """What is in a folder; for a deep place also in those below, by its path there."""
+    for entry in tree.entries(folder, hidden=True):
+        if deep and entry.is_dir(follow_symlinks=False):
+            below = _files(tree, f"{folder}/{entry.name}", deep=True)
+            yield from ((f"{entry.name}/{name}", each) for name, each in below)
+        else:
+            yield entry.name, entry
+
+
+def _folders(place: Place, tree: Tree, prefix: Scope, overlay: Overlay) -> list[tuple[Scope, str]]:
+    found = list(place.found(tree, prefix))
+    if overlay and place.holds(prefix):
+        known = {folder for _, folder in found}
+        found += [(prefix, folder) for folder in place.folders(prefix) if folder not in known]
     return found
 
 
-def _stray(place: layout.Place, name: str) -> bool:
-    return name.endswith(place.suffix) and decode(name.removesuffix(place.suffix)) is None
+def _possible(tree: Tree, kind: Kind, scope: Scope, id: str) -> Sequence[str]:
+    try:
+        return tree.layout.paths(kind.name, scope, check_name(id))
+    except InvalidName:
+        return ()
 
 
 def _sign(entry: os.DirEntry[str]) -> Sign | None:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from prodigy_storage.adapters.files import layout
+from prodigy_storage.adapters.files.layout import Layout
+from prodigy_storage.adapters.files.tree import Tree
 from prodigy_storage.errors import Conflict, InvalidValue, StorageError
 from prodigy_storage.ports.storage import Append, Batch, Check, Delete, Expect, Put, Trim, Version
 
 
 class Work:
-    """The operations of a batch, sorted."""
+    """The operations of a batch, sorted; each document with its path."""
 
-    __slots__ = ("appends", "asked", "changes", "trims")
+    __slots__ = ("_choices", "appends", "asked", "changes", "trims")
 
-    def __init__(self, batch: Batch) -> None:
+    def __init__(self, batch: Batch, layout: Layout) -> None:
+        self._choices: dict[str, tuple[str, ...]] = {}
         self.asked: list[tuple[int, Put | Delete | Check, str]] = []
         self.changes: list[tuple[int, Put | Delete, str]] = []
         self.appends: list[Append] = []
@@ -23,11 +25,21 @@ class Work:
             elif isinstance(operation, Trim):
                 self.trims.append(operation)
             else:
-                path = layout.document(operation.kind.name, batch.scope, operation.id)
+                paths = layout.paths(operation.kind.name, batch.scope, operation.id)
+                path = paths[0]
+                if len(paths) > 1:
+                    self._choices[path] = paths
                 if operation.expect is not Expect.ANY:
                     self.asked.append((index, operation, path))
                 if not isinstance(operation, Check):
                     self.changes.append((index, operation, path))
+
+    def settle(self, tree: Tree) -> None:
+        """Give each document the path at which it is found now; call it under the lock of the scope."""
+        if self._choices:
+            there = {first: next(filter(tree.has, paths), first) for first, paths in self._choices.items()}
+            self.asked = [(index, one, there.get(path, path)) for index, one, path in self.asked]
+            self.changes = [(index, one, there.get(path, path)) for index, one, path in self.changes]
 
 
 def check_bodies(work: Work) -> None:
