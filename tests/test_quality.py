@@ -67,6 +67,7 @@ def test_dependency_rules():
         ("services/one.py", "import prodigy_storage.services.two", "Aggregates do not know each other"),
         ("wrappers/observed.py", "import msgspec", "Only codecs convert"),
         ("adapters/memory.py", "import pytest", "Only the certification kit"),
+        ("wrappers/observed.py", "import cel", "Only the filter codec uses CEL"),
         ("wrappers/observed.py", "import tenacity", "Only the retrying wrapper"),
         ("adapters/memory.py", "import fasteners", "Only the file adapter uses fasteners"),
     ],

@@ -5,7 +5,6 @@ The only module that uses the library `cel`, which the extra `filters` brings.
 
 from __future__ import annotations
 
-import importlib
 import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -113,7 +112,9 @@ def compiled(text: str) -> Predicate:
 
 def _library() -> Any:
     try:
-        return importlib.import_module("cel")
+        import cel  # noqa: PLC0415  # an extra, loaded when a filter is used
+
+        return cel
     except ImportError as error:
         raise Unsupported(
             "filters need an extra that is not installed", hint="pip install 'prodigy-storage[filters]'"

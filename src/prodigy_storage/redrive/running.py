@@ -38,6 +38,7 @@ class RunningRedrive:
         redrive: What is stored of it.
         state: What became of each item.
         damage: What could not be read.
+        on_outcome: Called after each acknowledged outcome, in the thread that made it.
     """
 
     redrive: Redrive
@@ -50,6 +51,7 @@ class RunningRedrive:
     _schedule: Schedule
     _trials: dict[str, Trial] = attrs.field(init=False, factory=dict)
     _settled_before: int = attrs.field(init=False)
+    on_outcome: Callable[[ItemOutcome], None] = attrs.field(init=False, default=lambda _: None)
     _open: bool = attrs.field(init=False, default=True)
     _heart: Handle | None = attrs.field(init=False, default=None)
 
@@ -260,3 +262,4 @@ class RunningRedrive:
         with self._mutex:
             self._trials.pop(outcome.item, None)
             self._schedule.fold(outcome, self._around.runtime.clock.monotonic())
+        self.on_outcome(outcome)
