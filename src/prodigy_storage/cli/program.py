@@ -63,6 +63,10 @@ _VERBS = {
     "checkpoints": ("prodigy_storage.cli.checkpoints:checkpoints", "List the checkpoints of a job, show one."),
     "locks": ("prodigy_storage.cli.locks:locks", "List who holds which job."),
     "repos": ("prodigy_storage.cli.repos:repos", "List the projects that have data, with their jobs."),
+    "usage": ("prodigy_storage.cli.usage:usage", "Show how much is stored, by kind, project and job."),
+    "backup": ("prodigy_storage.cli.backup:backup", "Write everything, a project or a job into one file."),
+    "verify": ("prodigy_storage.cli.backup:verify", "Check every digest of a backup."),
+    "restore": ("prodigy_storage.cli.backup:restore", "Write what a backup holds into the store."),
     "health": ("prodigy_storage.cli.health:health", "Try the store out: write, sync, read back, lock."),
 }
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
@@ -53,3 +54,17 @@ def tracked(things: Iterable[T], what: str, total: int) -> Iterator[T]:
         for thing in things:
             yield thing
             shown.advance(task)
+
+
+@contextmanager
+def counting(what: str) -> Iterator[Callable[[object], None]]:
+    """A callback to call after each step of work whose length is not known; it counts, if stderr is a terminal."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    columns = (TextColumn("  {task.description:7}"), TextColumn("{task.completed:,}"), _Elapsed())
+    with Progress(
+        *columns, console=console(sys.stderr), refresh_per_second=_UPDATES_PER_SECOND, transient=True
+    ) as shown:
+        task = shown.add_task(what, total=None)
+        yield lambda _: shown.advance(task)
