@@ -39,7 +39,7 @@ def test_the_factory_takes_a_url(tmp_path):
 def test_errors_of_sqlite_are_translated(tmp_path):
     """What SQLite raises arrives as an error of ours, with its cause."""
     storage = SqliteStorage(tmp_path / "store.db")
-    storage._db.execute("DROP TABLE appends")
+    storage._db.execute("DROP TABLE records")
     with pytest.raises(Unavailable) as caught:
         storage.records((), BLOB)
     assert "appends" in str(caught.value.__cause__)
