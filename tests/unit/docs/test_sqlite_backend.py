@@ -42,7 +42,7 @@ def test_errors_of_sqlite_are_translated(tmp_path):
     storage._db.execute("DROP TABLE records")
     with pytest.raises(Unavailable) as caught:
         storage.records((), BLOB)
-    assert "appends" in str(caught.value.__cause__)
+    assert "records" in str(caught.value.__cause__)
     storage.close()
     (tmp_path / "other.db").write_bytes(b"this is no database, and long enough to be looked at " * 30)
     with pytest.raises(Corrupt):
