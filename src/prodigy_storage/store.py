@@ -6,12 +6,18 @@ from collections.abc import Iterable
 from types import TracebackType
 from typing import Self, cast
 
-from prodigy_storage.adapters.runtime import system_runtime
-from prodigy_storage.codecs.event_types import EventTypes
+from prodigy_storage.adapters.archives import CompressedFiles
+from prodigy_storage.adapters.runtime import in_threads, system_runtime
+from prodigy_storage.codecs.dialects import Dialect, event_types_of, speaking
+from prodigy_storage.codecs.telling import Teller
+from prodigy_storage.model.dead_letters_limits import DeadLetterLimits
 from prodigy_storage.model.events import Event
+from prodigy_storage.ports.names import scope_of
 from prodigy_storage.ports.presence import Presence
 from prodigy_storage.ports.runtime import Runtime
 from prodigy_storage.ports.storage import Capability, Storage
+from prodigy_storage.redrive import Redrives
+from prodigy_storage.redrive.surroundings import Surroundings as RedriveSurroundings
 from prodigy_storage.runs.service import Runs
 from prodigy_storage.runs.surroundings import Surroundings
 from prodigy_storage.services.catalog import Repo, repos
@@ -22,6 +28,8 @@ from prodigy_storage.services.health import Health, examine
 from prodigy_storage.services.locks import Locks
 from prodigy_storage.services.mappings import Mappings
 from prodigy_storage.services.sessions import Sessions
+from prodigy_storage.services.usage import Usage, measure
+from prodigy_storage.transfer.service import Transfers
 
 
 class Store:
@@ -31,33 +39,66 @@ class Store:
         storage: The backend: anything with the six methods of `ports.storage.Storage`.
         runtime: Clock, ids and background work; those of the system if None.
         event_types: Event classes of your own, beside the 27 built-in ones.
+        dlq_limits: How many dead letters a job may have, and how long they are kept; no limits if None.
+        locking: Whether a job that somebody living runs is refused; if not, it is taken over and its runner fenced.
+        dialect: How to write: in the documented forms, or `prodigy-0.4`, so that Prodigy reads it all. A store reads
+            both, whatever its own is.
+
+    Raises:
+        ConfigError: there is no such dialect.
     """
 
     def __init__(
-        self, storage: Storage, *, runtime: Runtime | None = None, event_types: Iterable[type[Event]] = ()
+        self,
+        storage: Storage,
+        *,
+        runtime: Runtime | None = None,
+        event_types: Iterable[type[Event]] = (),
+        dlq_limits: DeadLetterLimits | None = None,
+        locking: bool = True,
+        dialect: Dialect | str = Dialect.DOCUMENTED,
     ) -> None:
         around = runtime or system_runtime()
+        self.dialect: Dialect = Dialect.of(dialect)
+        storage = speaking(storage, self.dialect)
         self.storage: Storage = storage
         self._runtime = around
+        self._locking = locking
         presence = cast("Presence", storage) if Capability.PRESENCE in storage.capabilities else None
-        self.locks: Locks = Locks(storage, around, presence)
-        self.events: Events = Events(storage, around, EventTypes(event_types))
-        self.dlq: DeadLetters = DeadLetters(storage)
+        self.locks: Locks = Locks(storage, around, presence, exclusive=locking)
+        self.events: Events = Events(storage, around, event_types_of(self.dialect, event_types))
+        teller = Teller(self.events.codec, around)
+        self.dlq: DeadLetters = DeadLetters(storage, teller=teller, clock=around.clock, limits=dlq_limits)
         self.sessions: Sessions = Sessions(storage, around.clock, around.ids)
         self.checkpoints: Checkpoints = Checkpoints(storage, around.clock)
         self.mappings: Mappings = Mappings(storage)
+        self.transfers: Transfers = Transfers(storage, around.clock, CompressedFiles(), self.events.flush)
         self.runs: Runs = Runs(
             Surroundings(
                 storage=storage,
                 runtime=around,
                 locks=self.locks,
                 events=self.events,
-                dlq=self.dlq,
+                dlq=DeadLetters(storage, teller=teller, limits=dlq_limits, tells_additions=False),
                 sessions=self.sessions,
                 checkpoints=self.checkpoints,
                 mappings=self.mappings,
             )
         )
+        self.redrives: Redrives = Redrives(
+            RedriveSurroundings(
+                storage=storage,
+                runtime=around,
+                presence=presence,
+                dlq=self.dlq,
+                teller=teller,
+                in_threads=in_threads,
+            )
+        )
+
+    def usage(self, *, repo: str | None = None, job: str | None = None) -> Usage:
+        """How much is stored by everything, by a project, or by a job of a project."""
+        return measure(self.storage, scope_of(repo, job))
 
     def repos(self) -> list[Repo]:
         """Every project that has data, with its jobs."""
@@ -65,7 +106,7 @@ class Store:
 
     def health(self) -> Health:
         """Try the store out: write, sync, read back, lock. Leaves nothing behind."""
-        return examine(self.storage, self.locks, self._runtime)
+        return examine(self.storage, self.locks, self._runtime, locking=self._locking)
 
     def close(self) -> None:
         """Flush what is buffered and release everything. May be called again."""

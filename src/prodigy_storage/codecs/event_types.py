@@ -19,7 +19,7 @@ from prodigy_storage.codecs.event_twins import builder_of, given_fields, twin_of
 from prodigy_storage.codecs.plain import finite, plain
 from prodigy_storage.errors import InvalidValue
 from prodigy_storage.model.events import EVENT_TYPES, Event, UnknownEvent, canonical_type
-from prodigy_storage.model.values import Duration
+from prodigy_storage.model.values import Duration, Json
 
 Prepare = Callable[[Event], object]
 _SCALARS = (str, int, bool, type(None))
@@ -103,10 +103,10 @@ def _preparation(cls: type[Event]) -> Prepare | None:
         return _prepare_unknown
     fields = attrs.fields(cls)
     if not cls.__dictoffset__ or fields[0].name != "event_type":  # the encoder would not put the tag first
-        return _prepare_any
+        return plain_event
     hints = [hint for _, hint in given_fields(cls)]
     if not all(_is_simple(hint) or hint is float for hint in hints):
-        return _prepare_any
+        return plain_event
     floats = [field.name for field, hint in given_fields(cls) if hint is float]
     return _prepare_floats(floats) if floats else None
 
@@ -117,7 +117,12 @@ def _is_simple(hint: Any) -> bool:
     return hint in (*_SCALARS, Duration, ...) or (bool(arguments) and all(map(_is_simple, arguments)))
 
 
-def _prepare_any(event: Event) -> object:
+def plain_event(event: Event) -> dict[str, Json]:
+    """The members of an event as JSON, the tag first.
+
+    Raises:
+        InvalidValue: a value is no JSON; names the field.
+    """
     members = [(field.name, getattr(event, field.name)) for field in attrs.fields(type(event))]
     members.sort(key=lambda member: member[0] != "event_type")
     return {name: plain(value, f"event.{name}") for name, value in members}

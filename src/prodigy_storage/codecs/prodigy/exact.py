@@ -29,6 +29,7 @@ from prodigy_storage.codecs.prodigy.scalars import (
     number,
     pair,
     refuse,
+    single,
     text,
     time,
     timing,
@@ -37,7 +38,7 @@ from prodigy_storage.codecs.prodigy.scalars import (
 )
 from prodigy_storage.errors import InvalidValue
 from prodigy_storage.model.dead_letters_signatures import ErrorType
-from prodigy_storage.model.prodigy.values import Cases, Human, Whole, Words
+from prodigy_storage.model.prodigy.values import Cases, Human, Single, Whole, Words
 from prodigy_storage.model.sessions import Timing
 from prodigy_storage.model.values import Duration
 
@@ -78,6 +79,8 @@ def members_of(forms: Mapping[str, Form]) -> Form:
     """The form of an object with these members; one that is missing stays missing."""
 
     def form(value: Any, path: str) -> Any:
+        if not isinstance(value, Mapping):
+            raise refuse(path, value, "is no object")
         tree = {name: held(one, value[name], f"{path}.{name}") for name, one in forms.items() if name in value}
         return {**tree, **{name: member for name, member in value.items() if name not in forms}}
 
@@ -139,6 +142,8 @@ def _noted(base: Any, note: Any) -> Form:
         return _tagged(note)
     if isinstance(note, Words):
         return _one_of(note.words)
+    if isinstance(note, Single):
+        return single
     return human if isinstance(note, Human) else form_of(base)
 
 
@@ -147,11 +152,21 @@ def _optional(form: Form) -> Form:
 
 
 def _list_of(form: Form) -> Form:
-    return lambda value, path: [held(form, one, f"{path}[{index}]") for index, one in enumerate(value)]
+    def elements(value: Any, path: str) -> Any:
+        if not isinstance(value, list | tuple):
+            raise refuse(path, value, "is no list")
+        return [held(form, one, f"{path}[{index}]") for index, one in enumerate(value)]
+
+    return elements
 
 
 def _map_of(form: Form) -> Form:
-    return lambda value, path: {text(key, path): held(form, one, f"{path}.{key}") for key, one in value.items()}
+    def entries(value: Any, path: str) -> Any:
+        if not isinstance(value, Mapping):
+            raise refuse(path, value, "is no object")
+        return {text(key, path): held(form, one, f"{path}.{key}") for key, one in value.items()}
+
+    return entries
 
 
 _SIMPLE: dict[Any, Form] = {

@@ -1,4 +1,4 @@
-"""Which whole numbers of the shared models have 32 bits in Prodigy's files; all others have 64 and no sign."""
+"""Which numbers of the shared models have 32 bits in Prodigy's files; all others have 64, whole ones no sign."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from prodigy_storage.model import events
 from prodigy_storage.model.dead_letters import DeadLetter, Failure
-from prodigy_storage.model.prodigy.values import U32
+from prodigy_storage.model.prodigy.values import F32, U32
 from prodigy_storage.model.sessions import WorkflowData
 
 LIMITS: dict[tuple[type[Any], str], Any] = {
@@ -14,6 +14,7 @@ LIMITS: dict[tuple[type[Any], str], Any] = {
     (Failure, "attempt_number"): U32,
     (WorkflowData, "iterations_completed"): U32,
     (WorkflowData, "files_changed"): U32,
+    (events.AgentProgress, "progress_pct"): F32,
     (events.JobPaused, "checkpoint_version"): U32,
     (events.JobResumed, "checkpoint_version"): U32,
     (events.AgentStarted, "attempt"): U32,

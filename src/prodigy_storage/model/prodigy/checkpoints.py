@@ -134,7 +134,7 @@ class AgentInfo:
 class ResourceAllocation:
     """What an agent may use."""
 
-    cpu_cores: float | None = None
+    cpu_cores: U32 | None = None
     memory_mb: int | None = None
     disk_mb: int | None = None
 

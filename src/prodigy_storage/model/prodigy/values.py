@@ -28,6 +28,11 @@ class Whole:
 
 
 @attrs.frozen
+class Single:
+    """Floats of 32 bits."""
+
+
+@attrs.frozen
 class Human:
     """Durations as people write them: `1m 30s`."""
 
@@ -50,6 +55,8 @@ U32: TypeAlias = Annotated[int, Whole(32)]
 """A whole number of 32 bits, as most counters of tries are; an `int` without a note has 64 and no sign."""
 I32: TypeAlias = Annotated[int, Whole(32, signed=True)]
 """A whole number of 32 bits with a sign."""
+F32: TypeAlias = Annotated[float, Single()]
+"""A float of 32 bits, as `progress_pct` is; a `float` without a note has 64."""
 HumanDuration: TypeAlias = Annotated[str, Human()]
 """A duration as text: `500ms`, `1m 30s`."""
 

@@ -9,7 +9,7 @@ from datetime import datetime
 import attrs
 
 from prodigy_storage.model.prodigy.retries import RetryCheckpointState
-from prodigy_storage.model.prodigy.values import ABSENT
+from prodigy_storage.model.prodigy.values import ABSENT, U32
 from prodigy_storage.model.sessions import Timing
 from prodigy_storage.model.values import Json
 
@@ -41,8 +41,8 @@ class WorkflowExecution:
 class StepRetry:
     """How often a step was tried."""
 
-    current_attempt: int
-    max_attempts: int
+    current_attempt: U32
+    max_attempts: U32
     failure_history: Sequence[str]
     in_retry_loop: bool
 
@@ -155,7 +155,7 @@ class WorkflowCheckpoint:
     variable_state: Mapping[str, Json] = attrs.field(factory=dict)
     mapreduce_state: WorkflowMapReduce | None = None
     timestamp: datetime
-    version: int = 1
+    version: U32 = 1
     workflow_hash: str
     total_steps: int
     workflow_name: str | None = None
