@@ -100,6 +100,8 @@ def decode_resume_lock(document: Document, scope: Scope) -> Lease:
     Raises:
         Corrupt: the document is damaged, or empty as Prodigy leaves it when it ends at once.
     """
+    if not document.body.strip():
+        raise damaged(document.place, 0, "the lock is empty: Prodigy was writing it, or ended before it had")
     stored = _decode(_ResumeLock, document)
     owner = Token("", stored.process_id, stored.hostname)
     return Lease(scope, stored.job_id, 0, owner, "", micros(parse_time(stored.acquired_at)))

@@ -195,6 +195,8 @@ class Runs(Overseeing):
     def _leased(self, setup: Setup, *, force: bool = False, above: int = 0) -> Iterator[Grant]:
         """The lease of a job; given back if the run does not come about."""
         locks, scope = self._around.locks, (setup.repo, setup.job_id)
+        if not force:
+            locks.respect(scope, setup.session_id)  # Prodigy resumes by the session's id too
         grant = locks.acquire(scope, setup.job_id, purpose=setup.session_id, ttl=self._ttl, force=force, above=above)
         try:
             yield grant

@@ -48,7 +48,7 @@ class GivesTheSameEpoch(Locks):
 
 
 class JudgesNobodyDead(Locks):
-    def _holder(self, scope, name, known):
+    def _holder(self, known, lock):
         return known if known is not None and known.owner is not None else None
 
 

@@ -15,6 +15,7 @@ from prodigy_storage.adapters.files.disk import Disk
 from prodigy_storage.adapters.files.locks import PROCESS, Lock
 from prodigy_storage.ports.presence import Token
 
+_LAST_PID = 2**31 - 1
 _START_TOLERANCE = 1.0
 
 
@@ -102,6 +103,8 @@ def _shared(path: str, handle: BinaryIO) -> bool:
 def process_lives(token: Token) -> bool:
     """Whether a process of this machine that is no writer of ours lives, by its id and its start."""
     try:
+        if not 0 < token.pid <= _LAST_PID:  # no process: the call below means a group, or all of them
+            return False
         os.kill(token.pid, 0)
     except ProcessLookupError:
         return False

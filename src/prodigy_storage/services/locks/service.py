@@ -53,12 +53,17 @@ class Locks:
         storage: Where the leases are.
         runtime: Clock, ids and the identity of this process.
         presence: Who tells whether a holder lives; None if nobody can.
+        exclusive: Whether a living holder keeps others out. If not, whoever comes takes the lock over and fences the
+            former holder, as with `force`: it is still written to by one at a time.
     """
 
-    def __init__(self, storage: Storage, runtime: Runtime, presence: Presence | None = None) -> None:
+    def __init__(
+        self, storage: Storage, runtime: Runtime, presence: Presence | None = None, *, exclusive: bool = True
+    ) -> None:
         self._storage = storage
         self._runtime = runtime
         self._presence = presence
+        self._exclusive = exclusive
         self._ttls: dict[tuple[Scope, str], float] = {}
 
     def acquire(
@@ -66,25 +71,44 @@ class Locks:
     ) -> Grant:
         """Take the lock at once or raise `Locked`; see the port."""
         document = self._storage.fetch(scope, LEASE, [name], fresh=True).get(name)
+        lock = self._storage.fetch(scope, RESUME_LOCK, [name], fresh=True).get(name)
         known = _known(document, force=force)
-        if not force:
-            holder = self._holder(scope, name, known)
+        if not force and self._exclusive:
+            holder = self._holder(known, lock)
             if holder is not None:
                 raise _locked(holder)
         now = micros(self._runtime.clock.now())
         lease = Lease(scope, name, max(above + 1, now, known.epoch + 1 if known else 0), self._me(), purpose, now)
         try:
-            version = self._take(lease, document, ttl)
+            version = self._take(lease, document, lock, ttl)
         except Conflict as error:
-            faster = self.inspect(scope, name)
-            raise _locked(faster or lease) from error
+            raise _locked(self._faster(lease)) from error
         self._ttls[scope, name] = ttl
         return Grant(scope, name, lease.epoch, Check(LEASE, name, version))
 
     def _me(self) -> Token:
         return self._presence.me() if self._presence else self._runtime.background.identity()
 
-    def _take(self, lease: Lease, seen: Document | None, ttl: float) -> Version:
+    def _faster(self, lease: Lease) -> Lease:
+        """Who took the lock before us, if that can be said."""
+        scope, name = lease.scope, lease.name
+        lock = self._storage.fetch(scope, RESUME_LOCK, [name], fresh=True).get(name)
+        ours = self.inspect(scope, name)
+        return (ours if ours and ours.owner else lock and self._foreign(scope, lock)) or ours or lease
+
+    def respect(self, scope: Scope, name: str) -> None:
+        """Refuse to go on while another program holds a lock of that name, which we do not take ourselves.
+
+        Raises:
+            Locked: it does, or may.
+        """
+        lock = self._storage.fetch(scope, RESUME_LOCK, [name], fresh=True).get(name)
+        known = _known(self._storage.fetch(scope, LEASE, [name], fresh=True).get(name), force=True)
+        holder = self._foreign(scope, lock) if lock and not _is_of(lock, known) else None
+        if holder is not None:
+            raise _locked(holder)
+
+    def _take(self, lease: Lease, seen: Document | None, lock: Document | None, ttl: float) -> Version:
         owner = self._me()
         expires = lease.acquired_at + round(ttl * _SECOND)
         body = encode_lease(lease, self._runtime.ids.new())
@@ -94,20 +118,26 @@ class Locks:
                 (
                     Put(LEASE, lease.name, body, seen.version if seen else Expect.ABSENT),
                     Put(HEARTBEAT, lease.name, encode_heartbeat(lease.epoch, expires)),
-                    Put(RESUME_LOCK, lease.name, encode_resume_lock(lease.name, owner, lease.acquired_at)),
+                    Put(
+                        RESUME_LOCK,
+                        lease.name,
+                        encode_resume_lock(lease.name, owner, lease.acquired_at),
+                        lock.version if lock else Expect.ABSENT,
+                    ),
                 ),
             )
         )
         return receipt.versions[LEASE.name, lease.name]
 
-    def _holder(self, scope: Scope, name: str, known: Lease | None) -> Lease | None:
+    def _holder(self, known: Lease | None, lock: Document | None) -> Lease | None:
         """Whoever holds the lock and lives, or may live."""
-        if known is None or known.owner is None:
-            return self._foreign(scope, name)
-        alive = self._presence.alive(known.owner) if self._presence else None
-        if alive is None:
-            alive = self._beats(known)
-        return attrs.evolve(known, alive=True) if alive else None
+        if known is not None and known.owner is not None:
+            alive = self._presence.alive(known.owner) if self._presence else None
+            if alive is None:
+                alive = self._beats(known)
+            if alive:
+                return attrs.evolve(known, alive=True)
+        return self._foreign(lock.scope, lock) if lock and not _is_of(lock, known) else None
 
     def _beats(self, lease: Lease) -> bool:
         found = self._storage.fetch(lease.scope, HEARTBEAT, [lease.name], fresh=True).get(lease.name)
@@ -116,15 +146,12 @@ class Locks:
         epoch, expires_at = decode_heartbeat(found)
         return epoch == lease.epoch and expires_at > micros(self._runtime.clock.now())
 
-    def _foreign(self, scope: Scope, name: str) -> Lease | None:
-        """A resume lock that no lease explains: another program made it."""
-        found = self._storage.fetch(scope, RESUME_LOCK, [name], fresh=True).get(name)
-        if found is None:
-            return None
+    def _foreign(self, scope: Scope, lock: Document) -> Lease | None:
+        """Who holds a resume lock that no lease explains: another program made it."""
         try:
-            lease = decode_resume_lock(found, scope)
+            lease = attrs.evolve(decode_resume_lock(lock, scope), name=lock.id)
         except Corrupt as error:
-            raise _unreadable(name, f"its lock cannot be read ({error.reason})", found.place) from error
+            raise _unreadable(lock.id, f"its lock cannot be read ({error.reason})", lock.place) from error
         assert lease.owner is not None  # a resume lock always names one
         alive = self._presence.alive(lease.owner) if self._presence else None
         return None if alive is False else lease
@@ -219,6 +246,13 @@ class Locks:
         return attrs.evolve(lease, alive=self._presence.alive(lease.owner))
 
 
+def _is_of(lock: Document, lease: Lease | None) -> bool:
+    """Whether a resume lock is the one that came with a lease."""
+    if lease is None or lease.owner is None:
+        return False
+    return lock.body == encode_resume_lock(lease.name, lease.owner, lease.acquired_at)
+
+
 def _known(document: Document | None, *, force: bool) -> Lease | None:
     """The stored lease; a damaged one is no reason to stop whoever uses force."""
     try:
@@ -234,8 +268,11 @@ def _locked(lease: Lease) -> Locked:
     since = time_text(moment(lease.acquired_at))
     what = lease.purpose or lease.name
     return Locked(
-        f"{what} is being run by pid {owner.pid} on {owner.host} since {since} (epoch {lease.epoch})",
-        hint="Wait for it, or take it over with --force, which fences the holder.",
+        f"{what} is being run by pid {owner.pid} on {owner.host} since {since}"
+        + (f" (epoch {lease.epoch})" if lease.epoch else ", in another program"),
+        hint="Wait for it, or take it over with --force, which fences the holder."
+        if lease.epoch
+        else "Wait for it. If it has ended, take the lock over with --force; another program is not fenced by that.",
         name=lease.name,
         holder=owner.writer or what,
         pid=owner.pid,

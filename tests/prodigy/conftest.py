@@ -1,0 +1,38 @@
+"""A storage root of Prodigy's own, to read and to change."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+CORPUS = Path(__file__).with_name("corpus")
+LONG_AGO = 1_742_000_000
+"""A time in March 2025, for files that nobody writes to any more."""
+
+
+def tree_of(root):
+    """Everything below a directory: names, kinds, contents and times."""
+    found = {}
+    for path in sorted([root, *root.rglob("*")]):
+        status = path.lstat()
+        content = path.read_bytes() if path.is_file() else None
+        found[str(path.relative_to(root))] = (status.st_mode, status.st_mtime_ns, status.st_ino, content)
+    return found
+
+
+def age(root):
+    """Make every file look as if it had been written long ago."""
+    for path in root.rglob("*"):
+        os.utime(path, (LONG_AGO, LONG_AGO))
+
+
+@pytest.fixture
+def corpus(tmp_path):
+    """A copy of the corpus that a test may change, without its description."""
+    root = tmp_path / "home" / ".prodigy"
+    shutil.copytree(CORPUS, root, ignore=shutil.ignore_patterns("README.md"))
+    age(root)
+    return root
