@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from prodigy_storage.testing.contract_batches import BatchContract
 from prodigy_storage.testing.contract_lifetime import LifetimeContract
+from prodigy_storage.testing.contract_measuring import MeasuringContract
 from prodigy_storage.testing.contract_names import NameContract
 from prodigy_storage.testing.contract_processes import ProcessContract
 from prodigy_storage.testing.contract_streams import StreamContract
@@ -12,7 +13,14 @@ from prodigy_storage.testing.contract_walks import WalkContract
 
 
 class StorageContract(
-    BatchContract, WalkContract, StreamContract, TrimContract, NameContract, LifetimeContract, ProcessContract
+    BatchContract,
+    WalkContract,
+    StreamContract,
+    TrimContract,
+    NameContract,
+    LifetimeContract,
+    ProcessContract,
+    MeasuringContract,
 ):
     """What a backend promises, one test or more for each clause that can be tested without breaking disks.
 

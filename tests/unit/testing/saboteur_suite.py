@@ -6,12 +6,13 @@ import itertools
 from pathlib import Path
 
 import pytest
-from saboteurs import OF_BATCHES, OF_LIFETIMES, OF_NAMES, OF_STREAMS, OF_TRIMS, OF_WALKS, Honest
+from saboteurs import OF_BATCHES, OF_LIFETIMES, OF_MEASURES, OF_NAMES, OF_STREAMS, OF_TRIMS, OF_WALKS, Honest
 
 from prodigy_storage.testing import StorageContract
 from prodigy_storage.testing.base import Contract
 from prodigy_storage.testing.contract_batches import BatchContract
 from prodigy_storage.testing.contract_lifetime import LifetimeContract
+from prodigy_storage.testing.contract_measuring import MeasuringContract
 from prodigy_storage.testing.contract_names import NameContract
 from prodigy_storage.testing.contract_streams import StreamContract
 from prodigy_storage.testing.contract_trims import TrimContract
@@ -35,6 +36,7 @@ PARTS = {
     StreamContract: OF_STREAMS,
     TrimContract: OF_TRIMS,
     LifetimeContract: OF_LIFETIMES,
+    MeasuringContract: OF_MEASURES,
 }
 for part, backends in PARTS.items():
     for backend in backends:

@@ -11,6 +11,7 @@ import attrs
 
 from prodigy_storage.adapters.memory import MemoryStorage
 from prodigy_storage.errors import Closed, Conflict, Rewound
+from prodigy_storage.ports.measuring import Form
 from prodigy_storage.ports.storage import (
     Append,
     Batch,
@@ -420,6 +421,36 @@ class CallsEverybodyAlive(Honest):
         return True
 
 
+class MeasuresItself(Honest):
+    @property
+    def capabilities(self):
+        return super().capabilities | {Capability.MEASURING}
+
+    def measure(self, scope=()):
+        return self.inner.measure(scope)
+
+
+class MeasuresEverythingAlways(MeasuresItself):
+    """Answers for the whole store, whatever scope is asked for."""
+
+    def measure(self, scope=()):
+        return super().measure()
+
+
+class ForgetsToMeasureStreams(MeasuresItself):
+    """Counts documents only."""
+
+    def measure(self, scope=()):
+        return [row for row in super().measure(scope) if row.form is Form.DOCUMENTS]
+
+
+class MeasuresOneTooMany(MeasuresItself):
+    """Still counts a document that was removed."""
+
+    def measure(self, scope=()):
+        return [attrs.evolve(row, count=row.count + 1) for row in super().measure(scope)]
+
+
 OF_BATCHES = [
     ForgetsChecks,
     ForgetsWhatDeletesExpect,
@@ -463,4 +494,5 @@ OF_LIFETIMES = [
     ClosesOnlyOnce,
     CallsEverybodyAlive,
 ]
-SABOTEURS = [*OF_BATCHES, *OF_WALKS, *OF_NAMES, *OF_STREAMS, *OF_TRIMS, *OF_LIFETIMES]
+OF_MEASURES = [MeasuresEverythingAlways, ForgetsToMeasureStreams, MeasuresOneTooMany]
+SABOTEURS = [*OF_BATCHES, *OF_WALKS, *OF_NAMES, *OF_STREAMS, *OF_TRIMS, *OF_LIFETIMES, *OF_MEASURES]
