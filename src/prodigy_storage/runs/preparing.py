@@ -85,8 +85,8 @@ class Preparation:
         with self._living(), self._ending():
             items = work_items(phase(steps))
             self._advance(attrs.evolve(self.setup, items=items, variables=dict(steps.variables), complete=True))
-        self.setup = self._around.checkpoints.setup(self.setup.repo, self.setup.job_id)
-        return self.setup
+        self._journal.session(JobState(), Phase.SETUP, SessionStatus.RUNNING)
+        return self._around.checkpoints.setup(self.setup.repo, self.setup.job_id)
 
     def _check(self) -> None:
         self._ear.check(self._around.runtime.clock.monotonic())
