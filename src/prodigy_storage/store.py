@@ -66,7 +66,7 @@ class Store:
         self._locking = locking
         presence = cast("Presence", storage) if Capability.PRESENCE in storage.capabilities else None
         self.locks: Locks = Locks(storage, around, presence, exclusive=locking)
-        self.events: Events = Events(storage, around, event_types_of(self.dialect, event_types))
+        self.events: Events = Events(storage, around, event_types_of(self.dialect, event_types), self.locks)
         teller = Teller(self.events.codec, around)
         self.dlq: DeadLetters = DeadLetters(storage, teller=teller, clock=around.clock, limits=dlq_limits)
         self.sessions: Sessions = Sessions(storage, around.clock, around.ids)

@@ -17,6 +17,10 @@ def _tags(types: Iterable[str]) -> frozenset[str]:
     return frozenset(map(canonical_type, types))
 
 
+def _names(names: str | Iterable[str] | None) -> frozenset[str] | None:
+    return None if names is None else frozenset({names} if isinstance(names, str) else names)
+
+
 def _aware(_: object, attribute: attrs.Attribute[datetime | None], value: datetime | None) -> None:
     if value is not None and value.tzinfo is None:
         raise InvalidValue(f"{attribute.name} is a time without a zone: {value.isoformat()}")
@@ -33,7 +37,7 @@ class EventFilter:
 
     Args:
         repo: The project under which the records are stored.
-        job: The job under which they are stored; in any project if `repo` is None.
+        job: The job under which they are stored, or several; in any project if `repo` is None.
         types: Tags of events, in either spelling of the dead-letter tags; empty: all.
         agent_id: The agent that the event names.
         correlation_id: What the records have in common.
@@ -45,7 +49,7 @@ class EventFilter:
     """
 
     repo: str | None = None
-    job: str | None = None
+    job: frozenset[str] | None = attrs.field(default=None, converter=_names)
     types: frozenset[str] = attrs.field(default=frozenset(), converter=_tags)
     agent_id: str | None = None
     correlation_id: str | None = None
@@ -60,8 +64,8 @@ class EventFilter:
 
     def has_scope(self, scope: tuple[str, ...]) -> bool:
         """Whether records stored under this scope are asked for."""
-        wanted = (self.repo, self.job)
-        return all(name is None or scope[index : index + 1] == (name,) for index, name in enumerate(wanted))
+        wanted = (None if self.repo is None else {self.repo}, self.job)
+        return all(names is None or not names.isdisjoint(scope[at : at + 1]) for at, names in enumerate(wanted))
 
     def accepts(self, *, event_type: str, agent_id: str | None, correlation_id: str, timestamp: datetime) -> bool:
         """Whether a record with these members matches, wherever it is stored."""

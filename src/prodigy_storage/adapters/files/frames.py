@@ -27,6 +27,7 @@ from prodigy_storage.ports.storage import Damage
 _SEQ = b'\t"_seq":'
 _MARK = b'"_crc":'
 _FRAME = re.compile(rb'\t"_seq":([0-9]{1,20}), {0,10}"_crc":([0-9]{1,10})\}\n')
+_FRAMED_END = re.compile(rb",?" + _FRAME.pattern)
 _MEMBERS = 40
 """More bytes than `_seq` and the blanks behind it take."""
 SLACK = 24
@@ -91,6 +92,11 @@ def last_frame(buffer: bytes) -> int:
             return found.end()
         at = buffer.rfind(_MARK, 0, at)
     return 0
+
+
+def without_frames(lines: bytes) -> bytes:
+    """Whole lines of a segment as they were appended, unverified."""
+    return _FRAMED_END.sub(b"}\n", lines) if _SEQ in lines else lines
 
 
 def unframe(buffer: bytes, place: str, offset: int, before: bytes = b"") -> tuple[bytes, list[Damage]]:

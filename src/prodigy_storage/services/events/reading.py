@@ -55,7 +55,7 @@ class Recent:
 def scopes(storage: Storage, wanted: EventFilter) -> Sequence[Scope]:
     """The scopes in which the records that are asked for can lie."""
     if wanted.repo is not None and wanted.job is not None:
-        return [(wanted.repo, wanted.job)]
+        return [(wanted.repo, job) for job in sorted(wanted.job)]
     return [scope for scope in storage.scopes(EVENTS) if wanted.has_scope(scope)]
 
 
@@ -85,13 +85,24 @@ def decode(codec: EventCodec, scope: Scope, line: bytes, offset: int, on_damage:
 
 
 def records(
-    storage: Storage, codec: EventCodec, scope: Scope, wanted: EventFilter, on_damage: OnDamage
+    storage: Storage,
+    codec: EventCodec,
+    scope: Scope,
+    wanted: EventFilter,
+    on_damage: OnDamage,
+    *,
+    passes: Callable[[bytes], bool] | None = None,
 ) -> Iterator[EventRecord]:
-    """The matching records of one scope, in the order of the stream, each id once within the window."""
+    """The matching records of one scope, in the order of the stream, each id once within the window.
+
+    `passes` says of a line whether it is worth reading.
+    """
     sieve = Sieve(wanted)
     recent = Recent()
     for base, data in chunks(storage, scope, on_damage, verify=True):
         for offset, line in sieve.lines(data):
+            if passes is not None and not passes(line):
+                continue
             record = decode(codec, scope, line, base + offset, on_damage)
             if record is not None and wanted.matches(record) and not recent.repeats(record.id):
                 yield record

@@ -1,53 +1,51 @@
-"""Events: log, query, count."""
+"""Events: log and read."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from itertools import chain
+from collections.abc import Callable, Iterable, Mapping
 
 from prodigy_storage.codecs.event_types import EventTypes
 from prodigy_storage.codecs.records import EventCodec
-from prodigy_storage.codecs.streams import EVENTS
 from prodigy_storage.errors import Closed, InvalidValue, StorageError
+from prodigy_storage.model.event_cleaning import CleanedEvents, EventLimits
 from prodigy_storage.model.event_filter import EventFilter
-from prodigy_storage.model.event_stats import CountBy, EventStats
-from prodigy_storage.model.events import Event, EventRecord
+from prodigy_storage.model.events import Event
+from prodigy_storage.ports.event_archives import EventArchive
+from prodigy_storage.ports.locks import Locks
 from prodigy_storage.ports.names import Scope, check_scope
 from prodigy_storage.ports.runtime import Runtime
-from prodigy_storage.ports.storage import Damage, Durability, Storage, Stream
-from prodigy_storage.services.events.counting import Count
+from prodigy_storage.ports.storage import Durability, Storage
+from prodigy_storage.services.events.cleaning import Cleaning
 from prodigy_storage.services.events.flusher import Flusher
 from prodigy_storage.services.events.logger import EventLogger, LoggerSetup
-from prodigy_storage.services.events.reading import FoundEvents, OnDamage, newest, records, scopes
+from prodigy_storage.services.events.reader import EventReader
+from prodigy_storage.services.events.reading import OnDamage
 
-_EVERYTHING = EventFilter()
 _MAX_CACHED = 256
 
 
-class Events:
+class Events(EventReader):
     """The event log of a store.
 
     Args:
         storage: Where the events are kept.
         runtime: Clock, ids and background work.
         types: The event types that are known; the built-in ones if None.
+        locks: What keeps two cleanings of one job apart; if None, the caller does.
     """
 
-    def __init__(self, storage: Storage, runtime: Runtime, types: EventTypes | None = None) -> None:
-        self.codec = EventCodec(types)
-        self._storage = storage
+    def __init__(
+        self, storage: Storage, runtime: Runtime, types: EventTypes | None = None, locks: Locks | None = None
+    ) -> None:
+        super().__init__(storage, EventCodec(types), runtime.clock)
         self._runtime = runtime
+        self._locks = locks
         self._mutex = runtime.background.mutex()
         self._loggers: list[EventLogger] = []
         self._cached: dict[Scope, EventLogger] = {}
         self._cancels: list[Callable[[], None]] = []
         self._flusher = Flusher(runtime.background, self._send)
         self._closed = False
-
-    @property
-    def stream(self) -> Stream:
-        """The stream that holds the records."""
-        return EVENTS
 
     # --- in
 
@@ -127,58 +125,53 @@ class Events:
         self._flusher.stop()
         self._each(EventLogger.close)
 
-    # --- out
+    # --- away
 
-    def query(self, wanted: EventFilter = _EVERYTHING, *, on_damage: OnDamage | None = None) -> FoundEvents:
-        """Read the matching records, in constant memory unless there is a limit.
-
-        The order is that of the streams, one job after another; with a limit it is that of time. A record that
-        was stored twice, because its first flush ended in `DurabilityUnknown`, is shown once: an id that comes
-        back within 16,384 matching records of the job is passed over.
-
-        Args:
-            wanted: Which records.
-            on_damage: Called with each place that cannot be read; if None, they are collected in `damage` of the
-                result. Damage is met in lines that have to be read; a filter passes over lines unread which
-                cannot match, and what the backend verifies by itself it reports in any case.
-        """
-        damage: list[Damage] = []
-        found = self._records(wanted, on_damage or damage.append)
-        return FoundEvents(found if wanted.limit is None else newest(found, wanted.limit), damage)
-
-    def stats(
+    def clean(
         self,
-        wanted: EventFilter = _EVERYTHING,
+        limits: EventLimits,
         *,
-        by: CountBy = "event_type",
-        times: bool = True,
+        repo: str | None = None,
+        job: str | Iterable[str] | None = None,
+        archive: EventArchive | None = None,
+        dry_run: bool = False,
         on_damage: OnDamage | None = None,
-    ) -> EventStats:
-        """Count the matching records; a limit plays no part.
+    ) -> list[CleanedEvents]:
+        """Remove the oldest events of each job that passes a limit; the newest stay.
 
-        Checksums are not verified, and of each line only what is counted is read. A record that was stored
-        twice counts twice.
+        Only what nobody appends to any more is touched: the last segment of a living writer stays whole, and an event
+        that a limit names stays as long as a newer one lies before it in its segment. So more may stay than was asked
+        for, never less. With an archive, what goes is written there and read back before anything is removed; a
+        cleaning that was killed is finished by the next one, which archives nothing twice.
 
         Args:
-            wanted: Which records.
-            by: By what they are counted.
-            times: Whether `first` and `last` are wanted; without, a count takes about a fifth less time.
-            on_damage: Called with each place that cannot be read; the result has their number in any case.
-        """
-        count = Count(self._storage, self.codec, wanted, by=by, times=times, on_damage=on_damage or (lambda _: None))
-        for scope in scopes(self._storage, wanted):
-            count.add(scope)
-        return count.result()
+            limits: What each job may keep.
+            repo: Of one project.
+            job: Of one job, or of several; None: all.
+            archive: Where removed events are kept; None: nowhere.
+            dry_run: Only say what would go.
+            on_damage: Called with each place at the front that cannot be read and goes with the rest.
 
-    def jobs(self, wanted: EventFilter = _EVERYTHING) -> list[Scope]:
-        """Where there are events: (repo, job) each, sorted; only the names in the filter play a part."""
-        return [scope for scope in self._storage.scopes(EVENTS) if wanted.has_scope(scope)]
+        Returns:
+            What went, for each job that had to give anything.
+
+        Raises:
+            Locked: another cleaning of a job is under way.
+            StorageError: the archive cannot be written; nothing of that job was removed.
+        """
+        cleaning = Cleaning(
+            storage=self._storage,
+            locks=self._locks,
+            clock=self._clock,
+            limits=limits,
+            archive=archive,
+            on_damage=on_damage or (lambda _: None),
+        )
+        work = cleaning.survey if dry_run else cleaning.run
+        done = [work(scope) for scope in self.jobs(EventFilter(repo=repo, job=job))]
+        return [one for one in done if one.removed or one.spared]
 
     # --- inside
-
-    def _records(self, wanted: EventFilter, on_damage: OnDamage) -> Iterator[EventRecord]:
-        where = scopes(self._storage, wanted)
-        return chain.from_iterable(records(self._storage, self.codec, scope, wanted, on_damage) for scope in where)
 
     def _cache(self, scope: Scope) -> EventLogger:
         with self._mutex:
