@@ -11,6 +11,7 @@ from rich.console import Console
 
 from prodigy_storage.adapters.runtime import SystemClock
 from prodigy_storage.cli import dlq_screen
+from prodigy_storage.cli.dlq_options import FILTER, JOB, REPO, place
 from prodigy_storage.cli.looking import MARK, completed, suggesting
 from prodigy_storage.cli.looking import job_id as job_named
 from prodigy_storage.cli.output import say
@@ -24,38 +25,52 @@ from prodigy_storage.model.dead_letters import DeadLetter
 from prodigy_storage.model.dead_letters_analysis import DeadLetterStats, summarise
 from prodigy_storage.store import Store
 
-_REPO = click.option("--repo", metavar="NAME", help="Of one project.")
-_JOB = click.option("--job-id", metavar="ID", help="Of one job, by its id or that of its session.")
+_LAZY = {
+    "retry": ("prodigy_storage.cli.dlq_retry:retry", "Run dead letters again by a command."),
+    "redrives": ("prodigy_storage.cli.dlq_redrives:redrives", "Look at what was retried."),
+    "analyze": ("prodigy_storage.cli.dlq_looking:analyze", "Group dead letters by what went wrong."),
+    "export": ("prodigy_storage.cli.dlq_looking:export", "Write dead letters to a file."),
+    "purge": ("prodigy_storage.cli.dlq_removing:purge", "Remove dead letters that failed long ago."),
+    "clear": ("prodigy_storage.cli.dlq_removing:clear", "Remove every dead letter of a job."),
+}
 
 
-@click.group(cls=Verbs, aliases={"ls": "list", "show": "inspect"}, epilog=example("dlq list", "dlq inspect ITEM"))
+@click.group(
+    cls=Verbs,
+    lazy=_LAZY,
+    aliases={"ls": "list", "show": "inspect", "analyse": "analyze"},
+    epilog=example("dlq list", "dlq inspect ITEM", "dlq analyze", "dlq retry --exec './process.sh'"),
+)
 @common
 def dlq() -> None:
-    """Look at dead letters: items that failed for good."""
+    """Look at dead letters, items that failed for good; retry, export and remove them."""
 
 
-@dlq.command("list", epilog=example("dlq list", "dlq list --eligible --limit 10", "dlq list --json"))
-@_REPO
-@_JOB
+@dlq.command(
+    "list", epilog=example("dlq list", "dlq list --eligible --limit 10", "dlq list --filter 'failure_count > 2'")
+)
+@REPO
+@JOB
 @click.option("--eligible", is_flag=True, help="Only those that may be retried without a look at them.")
 @click.option("--limit", metavar="N", type=click.IntRange(min=0), default=50, show_default=True, help="The newest N.")
+@FILTER
 @common
 @pass_settings
-def list_(settings: Settings, repo: str | None, job_id: str | None, eligible: bool, limit: int) -> None:
+def list_(
+    settings: Settings, *, repo: str | None, job_id: str | None, eligible: bool, limit: int, expression: str | None
+) -> None:
     """List dead letters, the latest failure first."""
     with settings.open() as store:
-        found = store.dlq.list(repo, job_named(store, job_id), eligible=True if eligible else None)
+        found = store.dlq.list(repo, job_named(store, job_id), eligible=True if eligible else None, filter=expression)
     newest = found.loaded[::-1]
     data = {
         "items": [body(loaded.document) for loaded in newest[:limit]],
-        "places": [_place(loaded) for loaded in newest[:limit]],
+        "places": [place(loaded) for loaded in newest[:limit]],
         "total": len(newest),
     }
-    settings.answer(data, found.damage, lambda out: _show_list(settings, out, newest, limit, (repo, job_id, eligible)))
-
-
-def _place(loaded: Loaded[DeadLetter]) -> dict[str, str]:
-    return dict(zip(("repo", "job_id"), loaded.document.scope, strict=False))
+    settings.answer(
+        data, found.damage, lambda out: _show_list(settings, out, newest, limit, (repo, job_id, eligible, expression))
+    )
 
 
 def _show_list(
@@ -68,20 +83,23 @@ def _show_list(
         out.print(line, soft_wrap=True)
     shown = min(limit, len(newest))
     part = f" (--limit {limit})" if shown < len(newest) else ""
-    say(f"{shown:,} of {len(newest):,} shown{part}. One whole: {settings.prefix} dlq inspect ITEM")
+    say(
+        f"{shown:,} of {len(newest):,} shown{part}. Patterns: {settings.prefix} dlq analyze   "
+        f"One whole: {settings.prefix} dlq inspect ITEM"
+    )
 
 
 @dlq.command("inspect", epilog=example("dlq inspect item_7", "dlq inspect lib2to3/tests/data/bom.py --json"))
 @click.argument("item")
-@_REPO
-@_JOB
+@REPO
+@JOB
 @common
 @pass_settings
 def inspect(settings: Settings, item: str, repo: str | None, job_id: str | None) -> None:
     """Show one dead letter whole: the item, every failure, the stack of the last one."""
     with settings.open() as store:
         loaded = _found(store, item, repo, job_named(store, job_id))
-    data = {"item": body(loaded.document), "place": _place(loaded)}
+    data = {"item": body(loaded.document), "place": place(loaded)}
     settings.answer(data, (), lambda out: _show_one(out, loaded))
 
 
@@ -107,8 +125,8 @@ def _show_one(out: Console, loaded: Loaded[DeadLetter]) -> None:
 
 
 @dlq.command("stats", epilog=example("dlq stats", "dlq stats --repo lib --json"))
-@_REPO
-@_JOB
+@REPO
+@JOB
 @common
 @pass_settings
 def stats(settings: Settings, repo: str | None, job_id: str | None) -> None:

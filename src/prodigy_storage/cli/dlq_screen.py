@@ -29,11 +29,7 @@ def listing(letters: Sequence[DeadLetter], width: int, now: datetime) -> list[Te
 
 def _row(letter: DeadLetter, now: datetime) -> Sequence[Cell]:
     ago = span((now - letter.last_attempt).total_seconds())
-    return [letter.item_id, f"{letter.failure_count:,}", ago, _error(letter), _retry(letter)]
-
-
-def _error(letter: DeadLetter) -> str:
-    return letter.failure_history[-1].error_message if letter.failure_history else letter.error_signature
+    return [letter.item_id, f"{letter.failure_count:,}", ago, letter.error_message, _retry(letter)]
 
 
 def _retry(letter: DeadLetter) -> Cell:
@@ -44,6 +40,7 @@ def _retry(letter: DeadLetter) -> Cell:
 
 def whole(letter: DeadLetter, scope: Sequence[str], now: datetime) -> Iterator[Text]:
     """Everything that is known of one."""
+    claim = letter.claim
     retry = {"yes": "yes", "review": "after a look at it", "no": "no"}[_retry(letter)[0]]
     facts = {
         "repo": scope[0] if scope else "",
@@ -54,6 +51,7 @@ def whole(letter: DeadLetter, scope: Sequence[str], now: datetime) -> Iterator[T
         "last": exact(letter.last_attempt, now),
         "pattern": letter.error_signature,
         "retry": retry,
+        "claimed": f"by {claim.redrive_id}, pid {claim.owner.pid} on {claim.owner.host}" if claim else "",
     }
     yield Text(clean(letter.item_id), "bold")
     yield from _facts(facts)

@@ -113,12 +113,11 @@ def compiled(text: str) -> Predicate:
 def _library() -> Any:
     try:
         import cel  # noqa: PLC0415  # an extra, loaded when a filter is used
-
-        return cel
     except ImportError as error:
         raise Unsupported(
             "filters need an extra that is not installed", hint="pip install 'prodigy-storage[filters]'"
         ) from error
+    return cel
 
 
 def _program(cel: Any, text: str) -> Any:

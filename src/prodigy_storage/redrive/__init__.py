@@ -2,7 +2,7 @@
 
 from prodigy_storage.redrive.running import RunningRedrive
 from prodigy_storage.redrive.selecting import Selection
-from prodigy_storage.redrive.service import Redrives
+from prodigy_storage.redrive.service import Redrives, RedriveView
 from prodigy_storage.redrive.trial import Trial, WorkFailed
 
-__all__ = ["Redrives", "RunningRedrive", "Selection", "Trial", "WorkFailed"]
+__all__ = ["RedriveView", "Redrives", "RunningRedrive", "Selection", "Trial", "WorkFailed"]

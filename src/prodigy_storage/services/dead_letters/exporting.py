@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from prodigy_storage.codecs.documents import Loaded
+from prodigy_storage.codecs.documents import DEAD_LETTERS, Loaded
 from prodigy_storage.codecs.tabular import csv_lines
 from prodigy_storage.codecs.trees import parse
 from prodigy_storage.codecs.values import encode_value, time_text
 from prodigy_storage.model.dead_letters import DeadLetter
+from prodigy_storage.model.dead_letters_analysis import Analysis, Pattern
 from prodigy_storage.ports.storage import Document
 
 _HEADER = (
@@ -61,6 +62,31 @@ def _row(loaded: Loaded[DeadLetter]) -> list[object]:
         *("yes" if flag else "no" for flag in (letter.reprocess_eligible, letter.manual_review_required)),
         encode_value(letter.item_data, "an item").decode(),
     ]
+
+
+def analysis_tree(analysis: Analysis) -> Mapping[str, object]:
+    """An analysis as JSON: Prodigy's `FailureAnalysis` with textual keys, and what we know beyond it."""
+    return {
+        "total_items": analysis.total,
+        "pattern_groups": [_pattern_tree(pattern) for pattern in analysis.patterns],
+        "error_distribution": analysis.error_distribution,
+        "temporal_distribution": [[time_text(hour), count] for hour, count in analysis.temporal_distribution],
+        "since": analysis.since and time_text(analysis.since),
+    }
+
+
+def _pattern_tree(pattern: Pattern) -> Mapping[str, object]:
+    return {
+        "signature": pattern.signature,
+        "count": pattern.count,
+        "first_occurrence": time_text(pattern.first),
+        "last_occurrence": time_text(pattern.last),
+        "sample_items": [parse(DEAD_LETTERS.encode(letter)) for letter in pattern.samples],
+        "retries": pattern.retries,
+        "retries_succeeded": pattern.succeeded,
+        "verdict": pattern.verdict.value,
+        "new": pattern.new,
+    }
 
 
 FORMATS: Mapping[str, Callable[[Iterable[Loaded[DeadLetter]]], Iterator[str]]] = {"json": json_lines, "csv": table}
