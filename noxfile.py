@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
+import subprocess
 import tomllib
 from pathlib import Path
 
@@ -44,6 +47,34 @@ def property(session: nox.Session) -> None:  # noqa: A001  # the session is name
     """The property tests only."""
     install_wheel(session, "[dev]")
     session.run("pytest", "tests/property", *session.posargs)
+
+
+def build_judge(session: nox.Session) -> str:
+    """The path of the program in tests/prodigy/judge; skips the session where Prodigy's crate cannot be built."""
+    manifest = ROOT / "tests" / "prodigy" / "judge" / "Cargo.toml"
+    target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / ".nox" / "judge-target"))
+    cargo = shutil.which("cargo") or shutil.which("cargo", path=Path.home() / ".cargo" / "bin")
+    if cargo is None:
+        session.skip("there is no cargo; it comes with Rust, https://rustup.rs")
+    options = ["--release", "--locked", f"--manifest-path={manifest}", f"--target-dir={target}"]
+    if (
+        shutil.which("pkg-config") is None
+        or subprocess.run(["pkg-config", "--exists", "openssl"], check=False).returncode
+    ):
+        options.append("--features=vendored-openssl")
+    theirs = subprocess.run([cargo, "build", "-p", "prodigy", *options], capture_output=True, text=True, check=False)
+    if theirs.returncode:
+        session.skip(f"Prodigy's crate cannot be had or built here: {theirs.stderr.strip()[-800:]}")
+    session.run(cargo, "build", *options, external=True)
+    return str(target / "release" / "judge")
+
+
+@nox.session
+def prodigy(session: nox.Session) -> None:
+    """Prodigy itself reads what we write in its dialect, and we read what it writes. Needs cargo."""
+    judge = build_judge(session)
+    install_wheel(session, "[all]")
+    session.run("pytest", "tests/prodigy/test_judge.py", *session.posargs, env={"PRODIGY_JUDGE": judge})
 
 
 @nox.session
