@@ -65,21 +65,29 @@ def carried(lines: Iterable[bytes]) -> Carried:
     digest = hashlib.sha256()
     head: _Head | None = None
     bodies: dict[str, bytes] = {}
+    complete = False
     for number, line in enumerate(lines, start=1):
+        _check(not complete, f"line {number} is behind its end")
         if head is None:
             head = _decoded(_Head, line, number)
             _check(head.format == FORMAT, f"its format is {head.format!r:.60}, not {FORMAT!r}")
         elif len(bodies) < head.count:
             one = _decoded(_One, line, number)
-            body = one.body.encode()
-            _check(hashlib.sha256(body).hexdigest() == one.sha256, f"the digest of {one.id} differs")
             _check(one.id not in bodies, f"it has {one.id} twice")
-            bodies[one.id] = body
+            bodies[one.id] = _body(one)
         else:
+            complete = True
             _check(_decoded(_Tail, line, number).sha256 == digest.hexdigest(), "its digest differs from its content")
-            return Carried(repo=head.repo, job_id=head.job_id, bodies=bodies)
         digest.update(line)
-    raise damaged("the file", None, "it is incomplete")
+    if head is None or not complete:
+        raise damaged("the file", None, "it is incomplete")
+    return Carried(repo=head.repo, job_id=head.job_id, bodies=bodies)
+
+
+def _body(one: _One) -> bytes:
+    body = one.body.encode()
+    _check(hashlib.sha256(body).hexdigest() == one.sha256, f"the digest of {one.id} differs")
+    return body
 
 
 def _decoded(cls: type[S], line: bytes, number: int) -> S:
