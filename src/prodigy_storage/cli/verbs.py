@@ -43,9 +43,14 @@ class Verbs(click.Group):
         name = self.aliases.get(cmd_name, cmd_name)
         if name in self.lazy:
             module, _, attribute = self.lazy[name][0].partition(":")
-            found: click.Command = getattr(import_module(module), attribute)
-            return found
-        return super().get_command(ctx, name)
+            found: click.Command | None = getattr(import_module(module), attribute)
+        else:
+            found = super().get_command(ctx, name)
+        if found is not None and ctx.resilient_parsing:
+            from prodigy_storage.cli.completion import complete_names  # noqa: PLC0415  # only a shell needs it
+
+            complete_names(found)
+        return found
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
