@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from prodigy_storage.codecs.canonical import count_types
+from prodigy_storage.codecs.old_records import old_name
 from prodigy_storage.codecs.times import read_time
 from prodigy_storage.model.event_filter import EventFilter
 
@@ -98,6 +99,7 @@ class Sieve:
     def __init__(self, wanted: EventFilter) -> None:
         self._wanted = wanted
         self._literal = _literal(wanted)
+        self._old_literal = _old_literal(wanted)
         record = ("timestamp", "correlation_id")
         self._rows: msgspec.json.Decoder[Any] = msgspec.json.Decoder(_struct(event=_EVENT_MEMBERS, record=record))
 
@@ -114,16 +116,20 @@ class Sieve:
 
     def rows(self, data: bytes) -> Iterator[tuple[int, bytes, Row | None]]:
         """The lines that pass, each with its position and some members; None where they cannot be read so."""
-        literal = self._literal
-        if literal and literal not in data and not _OTHER_SPELLINGS.search(data):
+        if not self._may_hold(data):
             return
         offset = 0
         for line in data.split(b"\n"):
-            if line and (not literal or literal in line or _OTHER_SPELLINGS.search(line)):
+            if line and self._may_hold(line):
                 row = self._judge(line)
                 if row is not False:
                     yield offset, line, row
             offset += len(line) + 1
+
+    def _may_hold(self, data: bytes) -> bool:
+        """Whether a matching line can be in these."""
+        literal, old = self._literal, self._old_literal
+        return not literal or literal in data or bool(old and old in data) or _OTHER_SPELLINGS.search(data) is not None
 
     def _judge(self, line: bytes) -> Row | None:
         """The members; False if they do not match, None if they cannot be read."""
@@ -153,6 +159,12 @@ def _literal(wanted: EventFilter) -> bytes | None:
         (tag,) = wanted.types
         return None if tag.startswith("d_l_q_") else _spelled(tag)  # those have a second spelling
     return None
+
+
+def _old_literal(wanted: EventFilter) -> bytes | None:
+    """Bytes that a matching line of an early version of Prodigy has in their place."""
+    named = wanted.agent_id is None and wanted.correlation_id is None and len(wanted.types) == 1
+    return _spelled(old_name(*wanted.types)) if named else None
 
 
 def _spelled(text: str) -> bytes | None:

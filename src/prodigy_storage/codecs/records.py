@@ -1,8 +1,8 @@
 """Event records as lines.
 
 Written: one call of the encoder for many records, times always with six digits, durations as `[secs, nanos]`,
-metadata left out when it is empty. Read: everything that Prodigy reads, and durations as objects, which its
-documentation shows. What is not understood survives in `EventRecord.raw`.
+metadata left out when it is empty. Read: everything that Prodigy reads, durations as objects, which its documentation
+shows, and lines of its early versions. What is not understood survives in `EventRecord.raw`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from prodigy_storage.codecs.event_types import EventTypes
+from prodigy_storage.codecs.old_records import modern_members
 from prodigy_storage.codecs.plain import plain
 from prodigy_storage.codecs.times import read_time
 from prodigy_storage.codecs.values import time_text
@@ -192,10 +193,13 @@ class EventCodec:
     def _decode_untyped(self, line: bytes, place: str, offset: int | None) -> EventRecord:
         try:
             found = self._untyped.decode(line)
+            if not isinstance(found.event.get("event_type"), str):
+                raise ValueError("the event has no event_type")  # noqa: TRY004  # a line is bad, not a call
         except _DECODE_ERRORS as error:
-            raise _corrupt(place, offset, error) from error
-        if not isinstance(found.event.get("event_type"), str):
-            raise _corrupt(place, offset, "the event has no event_type")
+            members = modern_members(line)
+            if members is None:
+                raise _corrupt(place, offset, error) from error
+            found = _Envelope(**members)
         return self._record(found, self.types.from_members(found.event), line, place, offset)
 
     def _record(self, found: Any, event: Event, line: bytes, place: str, offset: int | None) -> EventRecord:

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from prodigy_storage.codecs.old_records import modern_members
 from prodigy_storage.codecs.times import read_time
 from prodigy_storage.codecs.values import micros
 from prodigy_storage.errors import Corrupt
@@ -36,5 +37,21 @@ def stream(name: str, *, time: str) -> Stream:
     return Stream(name, time_member(time))
 
 
-EVENTS = stream("events", time="timestamp")
+_timestamp = time_member("timestamp")
+
+
+def _event_time(record: bytes) -> int:
+    try:
+        return _timestamp(record)
+    except Corrupt:
+        members = modern_members(record)
+        if members is None:
+            raise
+    try:
+        return micros(read_time(members["timestamp"]))
+    except ValueError as error:
+        raise Corrupt(f"the record has no time: {error}", reason=str(error)) from error
+
+
+EVENTS = Stream("events", _event_time)
 """What happened: event records, one file of lines for each writer and job."""
