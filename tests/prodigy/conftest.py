@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
+
+from prodigy_storage.adapters.files import FileStorage
 
 CORPUS = Path(__file__).with_name("corpus")
 LONG_AGO = 1_742_000_000
@@ -36,3 +39,10 @@ def corpus(tmp_path):
     shutil.copytree(CORPUS, root, ignore=shutil.ignore_patterns("README.md"))
     age(root)
     return root
+
+
+@pytest.fixture
+def opened():
+    """Opens roots, and closes them when the test is over."""
+    with ExitStack() as stack:
+        yield lambda root, **options: stack.enter_context(closing(FileStorage(root, **options)))

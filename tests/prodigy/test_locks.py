@@ -81,7 +81,7 @@ def test_a_lock_of_another_machine_is_not_judged_by_its_process(store, tmp_path)
     assert store.locks.acquire(SCOPE, JOB, force=True).epoch > 0
 
 
-def test_an_empty_lock_is_explained_and_listed(store, corpus):
+def test_an_empty_lock_is_explained_and_listed(corpus):
     """The empty file that Prodigy leaves behind is told as what it is, and yields to force alone."""
     name = "mapreduce-20250325_222222"
     with Store(FileStorage(corpus)) as there:

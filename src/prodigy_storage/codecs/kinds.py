@@ -67,8 +67,12 @@ def _session(found: _Session) -> Index:
 
 
 def _dead_letter(found: _DeadLetter) -> Index:
+    return _letter(found, found.item_id)
+
+
+def _letter(found: _DeadLetter, id: str | None = None) -> Index:
     tags = {"eligible": "yes" if found.reprocess_eligible else "no", "signature": found.error_signature}
-    return Index(micros(parse_time(found.last_attempt)), tags)
+    return Index(micros(parse_time(found.last_attempt)), tags, id)
 
 
 def _redrive(found: _Redrive) -> Index:
@@ -110,7 +114,7 @@ def _unindexed(_: bytes) -> Index:
 
 SESSION = Kind("session", _index(_Session, _session), ("status", "type", "repo", "job"))
 DEAD_LETTER = Kind("dead_letter", _index(_DeadLetter, _dead_letter), ("eligible", "signature"))
-ARCHIVED_LETTER = Kind("archived_letter", _index(_DeadLetter, _dead_letter), ("eligible", "signature"))
+ARCHIVED_LETTER = Kind("archived_letter", _index(_DeadLetter, _letter), ("eligible", "signature"))
 REDRIVE = Kind("redrive", _index(_Redrive, _redrive), ("status",))
 MAPPING = Kind("mapping", _index(_Mapping, _mapping), ("session", "job"))
 CHECKPOINT = Kind("checkpoint", _checkpoint, ("phase",))

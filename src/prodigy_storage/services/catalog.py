@@ -4,15 +4,35 @@ from __future__ import annotations
 
 import attrs
 
-from prodigy_storage.codecs.kinds import CHECKPOINT, DEAD_LETTER, MAPPING
+from prodigy_storage.codecs.kinds import (
+    CHECKPOINT,
+    DEAD_LETTER,
+    MAPPING,
+    ORPHANED_WORKTREES,
+    PRODIGY_CHECKPOINT,
+    PRODIGY_JOB_STATE,
+    WORKTREE,
+)
 from prodigy_storage.codecs.progress import PROGRESS
 from prodigy_storage.codecs.streams import EVENTS
 from prodigy_storage.ports.storage import Storage
 
+_OF_REPOS = (
+    EVENTS,
+    PROGRESS,
+    DEAD_LETTER,
+    CHECKPOINT,
+    MAPPING,
+    PRODIGY_JOB_STATE,
+    PRODIGY_CHECKPOINT,
+    WORKTREE,
+    ORPHANED_WORKTREES,
+)
+
 
 @attrs.frozen(kw_only=True)
 class Repo:
-    """A project with the jobs that have events, dead letters or checkpoints."""
+    """A project with the jobs that have events, dead letters, states or checkpoints."""
 
     name: str
     jobs: tuple[str, ...]
@@ -21,7 +41,7 @@ class Repo:
 def repos(storage: Storage) -> list[Repo]:
     """Every project with data, sorted by name."""
     jobs: dict[str, set[str]] = {}
-    for of in (EVENTS, PROGRESS, DEAD_LETTER, CHECKPOINT, MAPPING):
+    for of in _OF_REPOS:
         for scope in storage.scopes(of):
             if scope:
                 jobs.setdefault(scope[0], set()).update(scope[1:])

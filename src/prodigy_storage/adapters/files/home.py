@@ -10,7 +10,7 @@ from contextlib import suppress
 from zlib import crc32
 
 from prodigy_storage.adapters.files import intents
-from prodigy_storage.adapters.files.disk import Disk, publish, sync_names
+from prodigy_storage.adapters.files.disk import publish, sync_names
 from prodigy_storage.adapters.files.documents import Sign, is_settled, sign
 from prodigy_storage.adapters.files.intents import Plan
 from prodigy_storage.adapters.files.layout import INTENTS, LOCKS, STORE, WRITERS
@@ -31,8 +31,8 @@ NOTHING = Plan()
 class Home:
     """What a process has of a store besides its data."""
 
-    def __init__(self, root: str, disk: Disk, locking: Locking) -> None:
-        self.tree = Tree(root, disk)
+    def __init__(self, tree: Tree, locking: Locking) -> None:
+        self.tree = tree
         self.writer: Writer | None = None
         self.closed = False
         self._locking = locking

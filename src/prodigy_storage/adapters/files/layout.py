@@ -15,6 +15,7 @@ import attrs
 
 from prodigy_storage.adapters.files.names import decode, encode
 from prodigy_storage.adapters.files.places import NAMES, Place
+from prodigy_storage.errors import ConfigError
 from prodigy_storage.ports.names import Scope
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ WRITERS = f"{STORE}/writers"
 LOCKS = f"{STORE}/locks"
 INTENTS = f"{STORE}/intents"
 _CACHED = 8192
+_PRODIGY = "prodigy-0.4"
+_LAYOUTS = ("documented", _PRODIGY)
 
 _STATE = frozenset({"reduce_checkpoints"})
 _JOBS = ("state", "{repo}", "mapreduce", "jobs", "{job}")
@@ -134,6 +137,21 @@ class Layout:
         self.stream_places = lru_cache(1024)(self._stream_places)
         self.paths = lru_cache(_CACHED)(self._paths)
         self.segments = lru_cache(_CACHED)(self._segments)
+
+    @classmethod
+    def of(cls, name: str, root: str) -> Layout:
+        """The layout of that name.
+
+        Raises:
+            ConfigError: there is none.
+        """
+        if name not in _LAYOUTS:
+            raise ConfigError(f"{name!r} is no layout; there are: {', '.join(_LAYOUTS)}")
+        return cls(root, prodigy=name == _PRODIGY)
+
+    def compresses(self, stem: str) -> bool:
+        """Whether sealed segments whose names begin with that word may be compressed."""
+        return not (self._prodigy and is_shared(stem))
 
     def _places(self, kind: str) -> tuple[Place, ...]:
         """Every place where documents of a kind may lie, the one to write first."""

@@ -18,13 +18,14 @@ from prodigy_storage.adapters.files.foreign import foreign_names, segment_files
 from prodigy_storage.adapters.files.fronts import Front, inside
 from prodigy_storage.adapters.files.home import Home
 from prodigy_storage.adapters.files.inflating import Inflated
-from prodigy_storage.adapters.files.layout import STORE
+from prodigy_storage.adapters.files.layout import STORE, Layout
 from prodigy_storage.adapters.files.measuring import measure
 from prodigy_storage.adapters.files.packer import Packer
 from prodigy_storage.adapters.files.reading import Gone, Reading, judge
 from prodigy_storage.adapters.files.scope_locks import Locking
 from prodigy_storage.adapters.files.segments import Listing, complete
 from prodigy_storage.adapters.files.times import monotonic
+from prodigy_storage.adapters.files.tree import Tree
 from prodigy_storage.adapters.files.upkeep import Upkeep
 from prodigy_storage.adapters.files.walking import Walks, entries
 from prodigy_storage.adapters.files.writers import boot_id, process_lives
@@ -67,7 +68,13 @@ class FileStorage:
         file_locks: Whether the store is guarded with kernel locks. Without them it belongs to one process at a time:
             two would overwrite each other's work.
         compress: Whether sealed segments are compressed in the background after a rotation.
+        layout: Where new files go: `documented`, or `prodigy-0.4` for the places and names that Prodigy itself uses,
+            with no segment of events compressed, as it reads plain ones only. Both read everything, and change what
+            they find where it lies.
         disk: Where all changes go; tests bring one that records or breaks them.
+
+    Raises:
+        ConfigError: there is no such layout.
     """
 
     def __init__(
@@ -79,11 +86,13 @@ class FileStorage:
         open_locks: int = 256,
         file_locks: bool = True,
         compress: bool = False,
+        layout: str = "documented",
         disk: Disk | None = None,
     ) -> None:
         wait = lock_timeout if callable(lock_timeout) else partial(float, lock_timeout)
         locking = Locking(timeout=wait, keep=open_locks, exclusive=file_locks)
-        self._home = Home(os.path.abspath(os.fspath(root)), disk or Disk(), locking)
+        path = os.path.abspath(os.fspath(root))
+        self._home = Home(Tree(path, disk or Disk(), Layout.of(layout, path)), locking)
         self._packer = Packer(self._tidy) if compress else None
         self._commits = Commits(self._home, max_file_size, self._packer.sealed if self._packer else _ignore)
         self._capabilities = _CAPABILITIES if file_locks else _CAPABILITIES - {Capability.MULTI_PROCESS}

@@ -50,7 +50,7 @@ class Upkeep:
 
     def tidy(self, scope: Scope, folder: str, stem: str) -> None:
         """Compress the sealed segments of one stream, and remove what newer files stand for, until it is late."""
-        for one in self._sealed(folder, stem):
+        for one in self._sealed(folder, stem) if self.tree.layout.compresses(stem) else ():
             if self.late():
                 return
             if not one.packed and self._size(one):
