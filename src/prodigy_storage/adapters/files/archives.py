@@ -87,7 +87,7 @@ class ArchiveFile:
             self._place = next(place for place in _places(self._name) if not os.path.lexists(place))
             try:
                 same = _digest(self._temp) == self._digest.hexdigest()
-            except (EOFError, zlib.error):
+            except (EOFError, zlib.error, gzip.BadGzipFile):
                 same = False
         if not same:
             reason = "it does not come back as it was written"

@@ -49,7 +49,9 @@ def test_the_front_leaves_a_live_segment_out(root, events, lines):
 
 @pytest.mark.parametrize("pad", [0, 30, 300])
 @pytest.mark.parametrize("packed", [False, True])
-def test_a_trim_inside_an_append_removes_exactly_what_the_front_gave(root, events, lines, read, pad, packed, monkeypatch):
+def test_a_trim_inside_an_append_removes_exactly_what_the_front_gave(
+    root, events, lines, read, pad, packed, monkeypatch
+):
     """Whatever the record in the middle of an append: the front and the rest are everything, and all of it verifies."""
     monkeypatch.setattr(upkeep, "GRACE_NS", 0)
     for count in range(1, 12):
