@@ -73,7 +73,7 @@ def build_judge(session: nox.Session) -> str:
 def prodigy(session: nox.Session) -> None:
     """Prodigy itself reads what we write in its dialect, and we read what it writes. Needs cargo."""
     judge = build_judge(session)
-    install_wheel(session, "[all]")
+    install_wheel(session, "[lz4,testing]", "sybil")
     session.run("pytest", "tests/prodigy/test_judge.py", *session.posargs, env={"PRODIGY_JUDGE": judge})
 
 
