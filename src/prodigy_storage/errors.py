@@ -187,6 +187,20 @@ class QueueFull(StorageError):
 
 
 @attrs.define(slots=False, eq=False, str=False)
+class WorkAtRisk(StorageError):
+    """A working copy holds work that nothing else has, and was left as it is."""
+
+    code: ClassVar[str] = "work-at-risk"
+
+
+@attrs.define(slots=False, eq=False, str=False)
+class CheckoutFailed(StorageError, OSError):
+    """A working copy could not be made or removed; the message has what the version control system said."""
+
+    code: ClassVar[str] = "checkout-failed"
+
+
+@attrs.define(slots=False, eq=False, str=False)
 class Unavailable(StorageError, ConnectionError):
     """A passing fault; the same call may succeed later. The retry policy retries these and nothing else."""
 

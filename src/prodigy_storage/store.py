@@ -10,8 +10,10 @@ from prodigy_storage.adapters.archives import CompressedFiles
 from prodigy_storage.adapters.runtime import in_threads, system_runtime
 from prodigy_storage.codecs.dialects import Dialect, event_types_of, speaking
 from prodigy_storage.codecs.telling import Teller
+from prodigy_storage.errors import NotFound
 from prodigy_storage.model.dead_letters_limits import DeadLetterLimits
 from prodigy_storage.model.events import Event
+from prodigy_storage.ports.checkouts import Checkouts
 from prodigy_storage.ports.names import scope_of
 from prodigy_storage.ports.presence import Presence
 from prodigy_storage.ports.runtime import Runtime
@@ -29,6 +31,7 @@ from prodigy_storage.services.locks import Locks
 from prodigy_storage.services.mappings import Mappings
 from prodigy_storage.services.sessions import Sessions
 from prodigy_storage.services.usage import Usage, measure
+from prodigy_storage.services.worktrees import Worktrees
 from prodigy_storage.transfer.service import Transfers
 
 
@@ -43,6 +46,7 @@ class Store:
         locking: Whether a job that somebody living runs is refused; if not, it is taken over and its runner fenced.
         dialect: How to write: in the documented forms, or `prodigy-0.4`, so that Prodigy reads it all. A store reads
             both, whatever its own is.
+        checkouts: What makes and removes the worktrees of sessions; None: their records are kept alone.
 
     Raises:
         ConfigError: there is no such dialect.
@@ -57,6 +61,7 @@ class Store:
         dlq_limits: DeadLetterLimits | None = None,
         locking: bool = True,
         dialect: Dialect | str = Dialect.DOCUMENTED,
+        checkouts: Checkouts | None = None,
     ) -> None:
         around = runtime or system_runtime()
         self.dialect: Dialect = Dialect.of(dialect)
@@ -72,6 +77,7 @@ class Store:
         self.sessions: Sessions = Sessions(storage, around.clock, around.ids)
         self.checkpoints: Checkpoints = Checkpoints(storage, around.clock)
         self.mappings: Mappings = Mappings(storage)
+        self.worktrees: Worktrees = Worktrees(storage, around.clock, checkouts, self._is_run)
         self.transfers: Transfers = Transfers(storage, around.clock, CompressedFiles(), self.events.flush)
         self.runs: Runs = Runs(
             Surroundings(
@@ -95,6 +101,15 @@ class Store:
                 in_threads=in_threads,
             )
         )
+
+    def _is_run(self, session_id: str) -> bool:
+        """Whether somebody runs the job of a session."""
+        try:
+            setup = self.runs.find(session_id)
+        except NotFound:
+            return False
+        lease = self.locks.inspect((setup.repo, setup.job_id), setup.job_id)
+        return lease is not None and lease.owner is not None and lease.alive is not False
 
     def usage(self, *, repo: str | None = None, job: str | None = None) -> Usage:
         """How much is stored by everything, by a project, or by a job of a project."""
