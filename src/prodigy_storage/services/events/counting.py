@@ -13,7 +13,7 @@ from prodigy_storage.model.event_stats import CountBy, EventStats
 from prodigy_storage.model.events import canonical_type
 from prodigy_storage.ports.names import Scope
 from prodigy_storage.ports.storage import Damage, Storage
-from prodigy_storage.services.events.reading import OnDamage, chunks, decode
+from prodigy_storage.services.events.reading import OnDamage, Origin, chunks, decode
 
 
 class Count:
@@ -54,9 +54,9 @@ class Count:
     def add(self, scope: Scope) -> None:
         """Count the records of a scope."""
         tally = Tally(self._by, times=self._times)
-        for base, data in chunks(self._storage, scope, self._note, verify=False):
+        for origin, data in chunks(self._storage, scope, self._note, verify=False):
             if not (self._wanted.is_open and self._add_chunk(tally, data)):
-                self._add_lines(tally, scope, data, base)
+                self._add_lines(tally, data, origin)
         self._moments += [read_time(text) for text in (tally.first, tally.last) if text is not None]
         self._jobs += bool(tally.counts)
         for key, number in tally.counts.items():
@@ -94,12 +94,12 @@ class Count:
         self._size += len(data)
         return True
 
-    def _add_lines(self, tally: Tally, scope: Scope, data: bytes, base: int) -> None:
+    def _add_lines(self, tally: Tally, data: bytes, origin: Origin) -> None:
         for offset, line, row in self._sieve.rows(data):
             if row is not None:
                 self._add_line(tally, line, getattr(row.event, self._by), row.timestamp)
                 continue
-            record = decode(self._codec, scope, line, base + offset, self._note)
+            record = decode(self._codec, origin, line, offset, self._note)
             if record is not None and self._wanted.matches(record):
                 self._add_line(tally, line, getattr(record, self._by), record.timestamp)
 

@@ -15,7 +15,7 @@ from prodigy_storage.model.events import EventRecord
 from prodigy_storage.ports.clock import Clock
 from prodigy_storage.ports.names import Scope
 from prodigy_storage.ports.storage import Chunk, Cursor, Damage, Storage
-from prodigy_storage.services.events.reading import OnDamage, Recent, decode, newest, scopes
+from prodigy_storage.services.events.reading import OnDamage, Origin, Recent, decode, newest, scopes
 
 
 @attrs.define(eq=False)
@@ -103,7 +103,7 @@ class Follower(Iterator[EventRecord]):
                     self._on_damage(damage)
                 if not chunk.data:
                     break
-                yield from self._matching(scope, place, chunk.data)
+                yield from self._matching(Origin(scope, parts=chunk.parts), place, chunk.data)
 
     def _chunk(self, scope: Scope, place: _Place) -> Chunk:
         """The next chunk; a stream that was rewound is reported and read anew."""
@@ -114,8 +114,8 @@ class Follower(Iterator[EventRecord]):
             self._on_damage(Damage("/".join((EVENTS.name, *scope)), None, reason))
             return self._storage.records(scope, EVENTS)
 
-    def _matching(self, scope: Scope, place: _Place, data: bytes) -> Iterator[EventRecord]:
+    def _matching(self, origin: Origin, place: _Place, data: bytes) -> Iterator[EventRecord]:
         for offset, line in self._sieve.lines(data):
-            record = decode(self._codec, scope, line, offset, self._on_damage)
+            record = decode(self._codec, origin, line, offset, self._on_damage)
             if record is not None and self._wanted.matches(record) and not place.recent.repeats(record.id):
                 yield record

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import bisect
 import heapq
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import count
+
+import attrs
 
 from prodigy_storage.codecs.projections import Sieve
 from prodigy_storage.codecs.records import EventCodec
@@ -13,7 +16,7 @@ from prodigy_storage.errors import Corrupt
 from prodigy_storage.model.event_filter import EventFilter
 from prodigy_storage.model.events import EventRecord
 from prodigy_storage.ports.names import Scope
-from prodigy_storage.ports.storage import Cursor, Damage, Storage
+from prodigy_storage.ports.storage import Cursor, Damage, Part, Storage
 
 OnDamage = Callable[[Damage], None]
 WINDOW = 16_384
@@ -59,8 +62,31 @@ def scopes(storage: Storage, wanted: EventFilter) -> Sequence[Scope]:
     return [scope for scope in storage.scopes(EVENTS) if wanted.has_scope(scope)]
 
 
-def chunks(storage: Storage, scope: Scope, on_damage: OnDamage, *, verify: bool) -> Iterator[tuple[int, bytes]]:
-    """Every chunk of a scope's events, each with its position in the stream as it is read here."""
+@attrs.frozen
+class Origin:
+    """Where a chunk comes from.
+
+    Args:
+        scope: Whose events they are.
+        offset: The position of the chunk in the stream as it is read here.
+        parts: What the backend says of where the bytes lie.
+    """
+
+    scope: Scope
+    offset: int = 0
+    parts: Sequence[Part] = ()
+
+    def damage(self, position: int, reason: str) -> Damage:
+        """The report of a line that begins at a position of the chunk."""
+        index = bisect.bisect_right(self.parts, position, key=lambda part: part.start) - 1
+        if index >= 0:
+            part = self.parts[index]
+            return Damage(part.place, part.offset + position - part.start, reason)
+        return Damage("/".join((EVENTS.name, *self.scope)), self.offset + position, reason)
+
+
+def chunks(storage: Storage, scope: Scope, on_damage: OnDamage, *, verify: bool) -> Iterator[tuple[Origin, bytes]]:
+    """Every chunk of a scope's events, each with where it comes from."""
     cursor: Cursor | None = None
     offset = 0
     while True:
@@ -69,18 +95,18 @@ def chunks(storage: Storage, scope: Scope, on_damage: OnDamage, *, verify: bool)
             on_damage(damage)
         if not chunk.data:
             return
-        yield offset, chunk.data
+        yield Origin(scope, offset, chunk.parts), chunk.data
         offset += len(chunk.data)
         cursor = chunk.cursor
 
 
-def decode(codec: EventCodec, scope: Scope, line: bytes, offset: int, on_damage: OnDamage) -> EventRecord | None:
-    """One line; None if it is blank or damaged."""
+def decode(codec: EventCodec, origin: Origin, line: bytes, position: int, on_damage: OnDamage) -> EventRecord | None:
+    """One line, which begins at a position of its chunk; None if it is blank or damaged."""
     try:
-        return codec.decode(line, place="/".join((EVENTS.name, *scope)), offset=offset)
+        return codec.decode(line)
     except Corrupt as error:
         if line.strip():
-            on_damage(Damage(error.place, error.offset, error.reason))
+            on_damage(origin.damage(position, error.reason))
         return None
 
 
@@ -99,11 +125,11 @@ def records(
     """
     sieve = Sieve(wanted)
     recent = Recent()
-    for base, data in chunks(storage, scope, on_damage, verify=True):
+    for origin, data in chunks(storage, scope, on_damage, verify=True):
         for offset, line in sieve.lines(data):
             if passes is not None and not passes(line):
                 continue
-            record = decode(codec, scope, line, base + offset, on_damage)
+            record = decode(codec, origin, line, offset, on_damage)
             if record is not None and wanted.matches(record) and not recent.repeats(record.id):
                 yield record
 
