@@ -67,6 +67,7 @@ _FUNCTIONS = frozenset(
     ]
 ) | {SAME}
 _FAMILIES: tuple[type | tuple[type, ...], ...] = (bool, (int, float), str, bytes, list, dict)
+_BOUND = re.compile(r"\b(?:all|exists|exists_one|map|filter)\s*\(\s*([A-Za-z_]\w*)\s*,")
 _REASON = re.compile(r"Syntax error: (.*)")
 
 
@@ -125,7 +126,7 @@ def _program(cel: Any, text: str) -> Any:
         program = cel.compile(rewritten(text))
     except Exception as error:
         raise InvalidFilter(f"the filter {text!r} cannot be parsed: {_reason(error)}", hint=_HINT) from error
-    for name in _unknown(program.variables(), frozenset(FIELDS)):
+    for name in _unknown(program.variables(), frozenset(FIELDS).union(_BOUND.findall(text))):
         raise InvalidFilter(f"the filter {text!r} names {name}, which is unknown", hint=_HINT)
     for name in _unknown(program.functions(), _FUNCTIONS):
         raise InvalidFilter(f"the filter {text!r} calls {name}(), which is unknown", hint=_HINT)

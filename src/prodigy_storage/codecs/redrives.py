@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from prodigy_storage.codecs.streams import stream
-from prodigy_storage.errors import InvalidValue
+from prodigy_storage.codecs.values import encode_value
 from prodigy_storage.model.redrives import ItemOutcome, TrialOutcome
 from prodigy_storage.ports.names import Scope
 from prodigy_storage.ports.storage import Cursor, Damage, Storage
@@ -44,10 +44,10 @@ def encode_outcome(outcome: ItemOutcome) -> bytes:
     Raises:
         InvalidValue: the result is no JSON.
     """
-    try:
-        return _ENCODER.encode(_Line(**{name: getattr(outcome, name) for name in _MEMBERS})) + b"\n"
-    except (TypeError, ValueError, RecursionError, OverflowError, msgspec.MsgspecError) as error:
-        raise InvalidValue(f"the result of {outcome.item} is no JSON: {error}") from error
+    members = {name: getattr(outcome, name) for name in _MEMBERS}
+    if outcome.result is not None:
+        members["result"] = msgspec.Raw(encode_value(outcome.result, f"the result of {outcome.item}"))
+    return _ENCODER.encode(_Line(**members)) + b"\n"
 
 
 def outcomes(
