@@ -37,9 +37,8 @@ class SystemClock:
     now = staticmethod(partial(datetime.now, UTC))
     """The time in UTC, aware."""
 
-    def monotonic(self) -> float:
-        """Seconds that never go back."""
-        return time.monotonic()
+    monotonic = staticmethod(time.monotonic)
+    """Seconds that never go back."""
 
     def sleep(self, seconds: float) -> None:
         """Wait; a negative time is no wait."""

@@ -101,7 +101,7 @@ def demo(settings: Settings, /, **wishes: Any) -> None:
 def _job(settings: Settings, store: Store, wanted: Wishes) -> Demo:
     if Capability.MULTI_PROCESS not in store.storage.capabilities:
         raise click.UsageError(f"{settings.target} cannot be used by several processes, and the demo needs them")
-    return Demo(store, settings.target, wanted.workers, crash_after=wanted.crash_after)
+    return Demo(store, settings.found.reopens, wanted.workers, crash_after=wanted.crash_after)
 
 
 def _started(settings: Settings, job: Demo, interrupts: Interrupts, wanted: Wishes) -> Run:

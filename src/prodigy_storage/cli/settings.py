@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # a help text needs none of them
     from rich.console import Console
 
     from prodigy_storage.cli.diagnostics import Diagnostic
+    from prodigy_storage.opening import Effective
     from prodigy_storage.ports.storage import Damage
     from prodigy_storage.store import Store
 
@@ -33,15 +34,18 @@ class Settings:
 
     Attributes:
         root: What `--root` said: a directory, absolute, or a URL; None if it was not given.
+        config: What `--config` said: a file, absolute; None if it was not given.
         json: Whether the answer is one JSON object.
         debug: Whether errors show their traceback.
     """
 
     def __init__(self, store: Store | None = None) -> None:
         self.root: str | None = None
+        self.config: str | None = None
         self.json = False
         self.debug = False
         self.store = store
+        self._found: Effective | None = None
 
     def at(self, root: str) -> None:
         """Use this root.
@@ -59,20 +63,38 @@ class Settings:
             raise click.UsageError(f"--root {root} is no directory")
         self.root = os.fspath(path)
 
+    def configured(self, file: str) -> None:
+        """Use this configuration file.
+
+        Raises:
+            UsageError: its name is empty.
+        """
+        if not file:
+            raise click.UsageError("--config is empty; name a file, or leave it out")
+        self.config = os.fspath(Path(file).expanduser().absolute())
+
+    @property
+    def found(self) -> Effective:
+        """The settings that count.
+
+        Raises:
+            ConfigError: something that was said is not understood.
+        """
+        if self._found is None:
+            from prodigy_storage.opening import effective  # noqa: PLC0415  # a help text does not need it
+
+            self._found = effective(self.root, config=self.config)
+        return self._found
+
     @property
     def target(self) -> str:
-        """What opens the store, here and in other processes: a directory or a URL."""
-        from prodigy_storage.opening import default_root  # noqa: PLC0415  # a help text does not need it
-
-        return self.root or os.fspath(default_root())
+        """Where the store is: a directory or a URL."""
+        return self.found.target
 
     @property
     def directory(self) -> Path | None:
         """The directory of a store in files; None if it is of another kind."""
-        parts = urlsplit(self.target)
-        if len(parts.scheme) > 1:
-            return Path(parts.path) if parts.scheme == "file" else None
-        return Path(self.target)
+        return Path(self.target) if self.target == self.found.root else None
 
     @property
     def place(self) -> str:
@@ -83,17 +105,27 @@ class Settings:
         """The store; a context manager."""
         if self.store is not None:
             return self.store
-        from prodigy_storage.opening import open as open_store  # noqa: PLC0415  # a help text does not need it
+        from prodigy_storage.opening import open_effective  # noqa: PLC0415  # a help text does not need it
 
-        return open_store(self.target)
+        for sentence in self.found.deprecations:
+            say(f"deprecated: {sentence}")
+        return open_effective(self.found)
 
     @property
     def prefix(self) -> str:
         """How a command to copy begins, for the same store."""
-        from prodigy_storage.opening import default_root  # noqa: PLC0415  # a help text does not need it
+        other = ["--root", self.root] if self.root is not None and self.root != self._default() else []
+        return shlex.join([_program(), *other, *(["--config", self.config] if self.config is not None else [])])
 
-        other = self.root is not None and Path(self.root) != default_root().absolute()
-        return shlex.join([_program(), *(("--root", str(self.root)) if other else ())])
+    def _default(self) -> str | None:
+        """The root without `--root`; None if that cannot be said."""
+        from prodigy_storage.errors import ConfigError  # noqa: PLC0415  # a help text does not need it
+        from prodigy_storage.opening import effective  # noqa: PLC0415  # likewise
+
+        try:
+            return effective(config=self.config).target
+        except ConfigError:
+            return None
 
     def command(self, *words: str) -> str:
         """A command to copy, for the same store."""

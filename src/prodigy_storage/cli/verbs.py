@@ -91,6 +91,11 @@ def _root(ctx: click.Context, _: click.Parameter, value: str | None) -> None:
         ctx.ensure_object(Settings).at(value)
 
 
+def _config(ctx: click.Context, _: click.Parameter, value: str | None) -> None:
+    if value is not None:
+        ctx.ensure_object(Settings).configured(value)
+
+
 def _json(ctx: click.Context, _: click.Parameter, value: bool) -> None:
     ctx.ensure_object(Settings).json |= value
 
@@ -108,6 +113,13 @@ _COMMON = (
         expose_value=False,
         callback=_root,
         help="Where everything is kept (default: $PRODIGY_HOME, else ~/.prodigy).",
+    ),
+    click.option(
+        "--config",
+        metavar="FILE",
+        expose_value=False,
+        callback=_config,
+        help="Settings (default: $PRODIGY_STORAGE_CONFIG, else config.yml in the root).",
     ),
 )
 

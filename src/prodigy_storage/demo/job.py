@@ -13,6 +13,7 @@ from prodigy_storage.demo.sources import Counts, find, package
 from prodigy_storage.demo.workers import Assignment, Died, Pool, Reply, Work, Worker
 from prodigy_storage.errors import StorageError
 from prodigy_storage.model.jobs import Backoff, WorkItem
+from prodigy_storage.model.settings import StorageSettings
 from prodigy_storage.model.values import Json
 from prodigy_storage.opening import repo_name
 from prodigy_storage.runs import Attempt, Run
@@ -47,7 +48,7 @@ class Demo:
 
     Args:
         store: Where everything is kept.
-        url: What a worker opens to reach the same store.
+        opens: What a worker opens to reach the same store: a place, or settings.
         workers: How many processes parse.
         crash_after: Kill the workers and this process once so many items are settled here; never if None.
         on_progress: Called with the run whenever an item was settled.
@@ -55,7 +56,7 @@ class Demo:
     """
 
     store: Store
-    url: str
+    opens: str | StorageSettings
     workers: int
     crash_after: int | None = None
     on_progress: Callable[[Run], None] = lambda _: None
@@ -94,7 +95,7 @@ class Demo:
 
     def _map(self, run: Run) -> None:
         assignment = Assignment(
-            self.url,
+            self.opens,
             Path(str(run.setup.metadata["input"])),
             run.setup.repo,
             run.job_id,

@@ -19,6 +19,7 @@ from prodigy_storage.codecs.event_ids import derived_id
 from prodigy_storage.demo.sources import Counts, parse
 from prodigy_storage.errors import StorageError
 from prodigy_storage.model.events import AgentProgress
+from prodigy_storage.model.settings import StorageSettings
 from prodigy_storage.model.values import Json
 from prodigy_storage.opening import open as open_store
 from prodigy_storage.ports.storage import Durability
@@ -32,7 +33,7 @@ _CONTEXT = multiprocessing.get_context("spawn")
 class Assignment:
     """What a worker needs to know of the job."""
 
-    store: str
+    store: str | StorageSettings
     input: Path
     repo: str
     job_id: str

@@ -162,6 +162,7 @@ class StorageSettings:
         enable_locking: Refuse a job that somebody living runs. Without it such a job is taken over, and its former
             runner is fenced: it can write no more.
         enable_cache: Keep documents in memory. What this process wrote is never served stale.
+        dialect: How to write: `documented`, or `prodigy-0.4`, so that Prodigy reads it all.
         file: `backend_config` of the file backend.
         memory: `backend_config` of the memory backend.
         retry_policy: What is tried again, and when.
@@ -176,6 +177,7 @@ class StorageSettings:
     timeout: timedelta = _setting(timedelta(seconds=30), Reads.DURATION)  # noqa: RUF009  # a field, not a value
     enable_locking: bool = _setting(True, Reads.SWITCH)
     enable_cache: bool = _setting(False, Reads.SWITCH)
+    dialect: str = _setting("documented", Reads.WORD, words=("documented", "prodigy-0.4"))
     file: FileSettings = FileSettings()
     memory: MemorySettings = MemorySettings()
     retry_policy: RetrySettings = RetrySettings()

@@ -9,7 +9,7 @@ import attrs
 
 from prodigy_storage.codecs.kinds import PROBE
 from prodigy_storage.codecs.trees import dump
-from prodigy_storage.errors import Corrupt, Locked, StorageError
+from prodigy_storage.errors import Corrupt, Locked, StorageError, Unsupported
 from prodigy_storage.ports.locks import Locks
 from prodigy_storage.ports.runtime import Runtime
 from prodigy_storage.ports.storage import Batch, Delete, Expect, Put, Storage
@@ -43,8 +43,13 @@ class Health:
         return all(trial.problem is None for trial in self.trials)
 
 
-def examine(storage: Storage, locks: Locks, runtime: Runtime) -> Health:
-    """Write and sync a document, read it back, hold a lock against a second taker; remove what was written."""
+def examine(storage: Storage, locks: Locks, runtime: Runtime, *, locking: bool = True) -> Health:
+    """Write and sync a document, read it back, hold a lock against a second taker; remove what was written.
+
+    Args:
+        storage, locks, runtime: What is tried out.
+        locking: Whether locks are meant to keep others out; if not, that is the finding.
+    """
     name = runtime.ids.new()
     body = dump({"probe": name})
 
@@ -56,6 +61,8 @@ def examine(storage: Storage, locks: Locks, runtime: Runtime) -> Health:
             raise Corrupt("what was read back differs from what was written")
 
     def lock() -> None:
+        if not locking:
+            raise Unsupported("locking is turned off (enable_locking: false): whoever comes takes a job over")
         _exclusive(locks)
 
     def remove() -> None:
