@@ -67,6 +67,7 @@ _VERBS = {
     "backup": ("prodigy_storage.cli.backup:backup", "Write everything, a project or a job into one file."),
     "verify": ("prodigy_storage.cli.backup:verify", "Check every digest of a backup."),
     "restore": ("prodigy_storage.cli.backup:restore", "Write what a backup holds into the store."),
+    "config": ("prodigy_storage.cli.config:config", "Show the settings that count, and where each came from."),
     "health": ("prodigy_storage.cli.health:health", "Try the store out: write, sync, read back, lock."),
     "completion": ("prodigy_storage.cli.completion:completion", "Print the completion script for a shell."),
 }
