@@ -68,6 +68,7 @@ _VERBS = {
     "verify": ("prodigy_storage.cli.backup:verify", "Check every digest of a backup."),
     "restore": ("prodigy_storage.cli.backup:restore", "Write what a backup holds into the store."),
     "config": ("prodigy_storage.cli.config:config", "Show the settings that count, and where each came from."),
+    "migrate": ("prodigy_storage.cli.migrate:migrate", "Copy a project's own .prodigy directory into the store."),
     "health": ("prodigy_storage.cli.health:health", "Try the store out: write, sync, read back, lock."),
     "completion": ("prodigy_storage.cli.completion:completion", "Print the completion script for a shell."),
 }

@@ -76,15 +76,16 @@ def entries(source: Storage, contents: Contents, scope: Scope = ()) -> Iterator[
     for stream in contents.streams:
         for found in source.scopes(stream):
             if found[: len(scope)] == scope:
-                yield from _pieces(source, stream, found)
+                yield from pieces(source, stream, found)
     jobs = _jobs(source, contents, scope) if len(scope) == 1 else set(scope[1:])
     for kind in contents.kinds:
-        yield from _bodies(source, kind, scope)
+        yield from bodies(source, kind, scope)
         if scope and set(_LEVELS) & set(kind.tags):
             yield from _related(source, kind, scope, jobs)
 
 
-def _pieces(source: Storage, stream: Stream, scope: Scope) -> Iterator[Entry]:
+def pieces(source: Storage, stream: Stream, scope: Scope) -> Iterator[Entry]:
+    """The records of a stream of one scope, and what of it cannot be read."""
     after: Cursor | None = None
     while True:
         chunk = source.records(scope, stream, after)
@@ -95,7 +96,8 @@ def _pieces(source: Storage, stream: Stream, scope: Scope) -> Iterator[Entry]:
         after = chunk.cursor
 
 
-def _bodies(source: Storage, kind: Kind, scope: Scope) -> Iterator[Entry]:
+def bodies(source: Storage, kind: Kind, scope: Scope) -> Iterator[Entry]:
+    """The documents of a kind below a scope, and those that cannot be read."""
     for page in walk(source, Query(kind, scope, limit=_PAGE)):
         yield from page.damage
         for one in page.documents:
@@ -110,7 +112,7 @@ def _jobs(source: Storage, contents: Contents, scope: Scope) -> set[str]:
 def _related(source: Storage, kind: Kind, scope: Scope, jobs: set[str]) -> Iterator[Entry]:
     """Documents of the wider scopes whose tags name this one; a session without a project, when its job is here."""
     for depth in range(len(scope)):
-        for entry in _bodies(source, kind, scope[:depth]):
+        for entry in bodies(source, kind, scope[:depth]):
             if isinstance(entry, Body) and entry.scope == scope[:depth] and _names(entry, scope, jobs):
                 yield entry
 

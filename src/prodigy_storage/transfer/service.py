@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol, cast
 
 import attrs
 
 from prodigy_storage.codecs.kinds import PASSING_KINDS
 from prodigy_storage.codecs.values import time_text
+from prodigy_storage.errors import InvalidValue
 from prodigy_storage.ports.clock import Clock
 from prodigy_storage.ports.measuring import Form, Measuring
-from prodigy_storage.ports.names import scope_of
+from prodigy_storage.ports.names import check_name, scope_of
 from prodigy_storage.ports.storage import Capability, Index, Kind, Storage, Stream
 from prodigy_storage.transfer.backups import Backup, check, pack, unpack
 from prodigy_storage.transfer.copying import Progress, write
 from prodigy_storage.transfer.entries import Contents, Entry, entries
+from prodigy_storage.transfer.migration import Migration, Project, local_entries
 from prodigy_storage.transfer.report import Report
 
 
@@ -168,6 +171,46 @@ class Transfers:
         carried = unpack(self._files.read(path), contents, place=path, done=again.append)
         report = write(self._storage, carried, overwrite=overwrite, dry_run=dry_run, progress=progress)
         return Restored(backup=backup, report=report)
+
+    def migrate(
+        self,
+        project: Project,
+        *,
+        repo: str | None = None,
+        overwrite: bool = False,
+        dry_run: bool = False,
+        progress: Progress | None = None,
+    ) -> Migration:
+        """Copy what lies in the `.prodigy` directory of a project into this store, and leave a note there.
+
+        Nothing is removed, and it may be repeated. The note is written only when everything came over.
+
+        Args:
+            project: Such as `adapters.files.LocalProject(path)`.
+            repo: The name of the project in this store; its own if None.
+            overwrite, dry_run, progress: As in `copy_to`.
+
+        Raises:
+            InvalidValue: the directory is this store.
+        """
+        if project.is_in(self._storage):
+            raise InvalidValue("the directory to migrate is the store itself")
+        name = check_name(repo or project.name)
+        carried = local_entries(project, name)
+        report = write(self._storage, carried, overwrite=overwrite, dry_run=dry_run, progress=progress)
+        left = tuple(project.strangers())
+        mark = None if dry_run or not report.complete else project.mark(self._note(name, report, left))
+        return Migration(repo=name, report=report, left=left, mark=mark)
+
+    def _note(self, repo: str, report: Report, left: Sequence[str]) -> bytes:
+        said = {
+            "migrated_at": time_text(self._clock.now()),
+            "repo": repo,
+            "documents": report.documents,
+            "records": report.records + report.known,
+            "left": list(left),
+        }
+        return json.dumps(said, ensure_ascii=False, indent=2).encode() + b"\n"
 
     def _contents(self, more: Iterable[Kind | Stream]) -> Contents:
         """The library's kinds and streams, the caller's, and those that the backend has besides."""

@@ -40,6 +40,23 @@ class _Tally:
 
 def measure(tree: Tree, prefix: Scope) -> list[Measure]:
     """A row for each scope and kind, stream or folder."""
+    tally = _known(tree, prefix)
+    if len(prefix) < 2:  # what is neither belongs to a project at most
+        for scope, top, path in _others(tree, prefix):
+            tally.add(scope, Form.OTHER, top, path)
+    return [
+        Measure(scope=scope, form=form, of=of, count=count, bytes=size)
+        for (scope, form, of), (count, size) in tally.rows.items()
+    ]
+
+
+def strangers(tree: Tree) -> list[str]:
+    """Every file that is no document and no segment, relative to the root, sorted."""
+    seen = _known(tree, ()).seen
+    return sorted(path for path in _files(tree.root) if path not in seen)
+
+
+def _known(tree: Tree, prefix: Scope) -> _Tally:
     tally = _Tally(tree)
     for kind in layout.kind_names(tree):
         for entry in entries(tree, kind, prefix, {}):
@@ -48,13 +65,7 @@ def measure(tree: Tree, prefix: Scope) -> list[Measure]:
     for stream in layout.stream_names(tree):
         for scope, path in _segments(tree, stream, prefix):
             tally.add(scope, Form.RECORDS, stream, path)
-    if len(prefix) < 2:  # what is neither belongs to a project at most
-        for scope, top, path in _others(tree, prefix):
-            tally.add(scope, Form.OTHER, top, path)
-    return [
-        Measure(scope=scope, form=form, of=of, count=count, bytes=size)
-        for (scope, form, of), (count, size) in tally.rows.items()
-    ]
+    return tally
 
 
 def _segments(tree: Tree, stream: str, prefix: Scope) -> Iterator[tuple[Scope, str]]:

@@ -19,7 +19,7 @@ from prodigy_storage.adapters.files.fronts import Front, inside
 from prodigy_storage.adapters.files.home import Home
 from prodigy_storage.adapters.files.inflating import Inflated
 from prodigy_storage.adapters.files.layout import STORE, Layout
-from prodigy_storage.adapters.files.measuring import measure
+from prodigy_storage.adapters.files.measuring import measure, strangers
 from prodigy_storage.adapters.files.packer import Packer
 from prodigy_storage.adapters.files.reading import Gone, Reading, judge
 from prodigy_storage.adapters.files.scope_locks import Locking
@@ -231,6 +231,12 @@ class FileStorage:
         self._home.check()
         with translated:
             return measure(self._home.tree, check_scope(scope))
+
+    def strangers(self) -> Sequence[str]:
+        """Every file below the root that is no document and no segment, relative to the root; links too."""
+        self._home.check()
+        with translated:
+            return strangers(self._home.tree)
 
     def maintain(self, deadline: float | None = None) -> None:
         """Compress sealed segments, and remove what dead writers left behind.
