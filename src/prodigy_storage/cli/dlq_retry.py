@@ -14,10 +14,11 @@ from prodigy_storage.cli import dlq_redrive_screen as screen
 from prodigy_storage.cli.diagnostics import Diagnostic
 from prodigy_storage.cli.dlq_exec import Command
 from prodigy_storage.cli.dlq_options import FILTER, REPO, job_with_letters
-from prodigy_storage.cli.dlq_values import backoff, rate, seconds, share, value
+from prodigy_storage.cli.dlq_values import backoff, rate, seconds, share
 from prodigy_storage.cli.interrupts import INTERRUPTED, Interrupts
 from prodigy_storage.cli.output import emit, say
 from prodigy_storage.cli.settings import Settings
+from prodigy_storage.cli.values import value
 from prodigy_storage.cli.verbs import common, example, pass_settings
 from prodigy_storage.model.jobs import Backoff
 from prodigy_storage.model.redrives import Canary, ItemOutcome, RedriveSettings, TrialOutcome

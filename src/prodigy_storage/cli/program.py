@@ -58,10 +58,14 @@ def _without(extra: dict[str, Any]) -> dict[str, Any]:
 _VERBS = {
     "demo": ("prodigy_storage.cli.demo:demo", "Run the main job: parse every Python file below a directory."),
     "events": ("prodigy_storage.cli.events:events", "List and count what happened."),
-    "dlq": ("prodigy_storage.cli.dlq:dlq", "Look at dead letters: items that failed for good."),
+    "dlq": ("prodigy_storage.cli.dlq:dlq", "Look at dead letters, retry, export and remove them."),
     "sessions": ("prodigy_storage.cli.sessions:sessions", "List sessions, show one and how it goes on."),
     "checkpoints": ("prodigy_storage.cli.checkpoints:checkpoints", "List the checkpoints of a job, show one."),
     "locks": ("prodigy_storage.cli.locks:locks", "List who holds which job."),
+    "worktree": (
+        "prodigy_storage.cli.worktree:worktree",
+        "List the working copies of sessions, remove those done with.",
+    ),
     "repos": ("prodigy_storage.cli.repos:repos", "List the projects that have data, with their jobs."),
     "usage": ("prodigy_storage.cli.usage:usage", "Show how much is stored, by kind, project and job."),
     "backup": ("prodigy_storage.cli.backup:backup", "Write everything, a project or a job into one file."),
