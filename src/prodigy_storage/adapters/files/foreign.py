@@ -134,7 +134,9 @@ class Foreign:
                 self.mark.foreign.pop(name, None)
                 continue
             try:
-                got = self._one(name, descriptor)
+                before = -1
+                while before < got < CHUNK:  # to its end, so that the next one does not come before
+                    before, got = got, self._one(name, descriptor)
             finally:
                 os.close(descriptor)
 

@@ -51,7 +51,7 @@ class _State:
         try:
             self.rest += self.decoder.decompress(data, CHUNK)
         except zlib.error as error:
-            self.ended, self.reason = True, f"damaged gzip: {error}"
+            self.ended, self.reason = True, f"damaged gzip, so its records are suspect: {error}"
         if self.decoder.eof and self.decoder.unused_data:
             self.consumed -= len(self.decoder.unused_data)
             self.decoder = zlib.decompressobj(31)
