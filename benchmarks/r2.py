@@ -18,10 +18,11 @@ from prodigy_storage.ports.storage import Durability
 from prodigy_storage.services.events import Events
 
 COUNT = 1_000_000
-_WANTED = EventFilter(repo="bench", job=JOB)
+WANTED = EventFilter(repo="bench", job=JOB)
 
 
-def _fill(log: Events) -> None:
+def fill(log: Events) -> None:
+    """A million events of one job."""
     with log.logger("bench", JOB, durability=Durability.OS) as logger:
         for event in events(COUNT):
             logger.log(event)
@@ -58,14 +59,14 @@ def run() -> list[Row]:
     """Fill a store, then measure all in turns."""
     with tempfile.TemporaryDirectory() as folder:
         log = Events(FileStorage(folder), system_runtime())
-        _fill(log)
+        fill(log)
         paths = sorted(Path(folder).rglob("*.jsonl"))
-        found = log.stats(_WANTED, times=False).counts
+        found = log.stats(WANTED, times=False).counts
         if found != by_orjson(paths):
             raise AssertionError("the counts differ")
         works = [
-            lambda: log.stats(_WANTED, times=False),
-            lambda: log.stats(_WANTED),
+            lambda: log.stats(WANTED, times=False),
+            lambda: log.stats(WANTED),
             lambda: by_orjson(paths),
             lambda: by_wc(paths),
         ]

@@ -15,7 +15,7 @@ import attrs
 from harness import Row
 
 HERE = Path(__file__).parent
-SHARED = {"run", "harness"}
+SHARED = {"run", "harness", "original"}
 
 
 def names() -> list[str]:
