@@ -67,7 +67,7 @@ def ls(settings: Settings, repo: str | None) -> None:
     """List worktrees, how they stand, and what they hold that nothing else has."""
     with settings.open() as store:
         found = store.worktrees.list(repo)
-        folders = [store.worktrees.look(*loaded.document.scope, loaded.document.id) for loaded in found.loaded]
+        folders = [store.worktrees.look(loaded.document.scope[0], loaded.document.id) for loaded in found.loaded]
     data = {
         "worktrees": [body(loaded.document) for loaded in found.loaded],
         "checkouts": [folder and attrs.asdict(folder) for folder in folders],

@@ -30,8 +30,8 @@ class Checkout:
         """What would be lost with it; empty if nothing would."""
         if self.uncommitted is None or self.unmerged is None:
             return self.reason or "it cannot be told what is in it"
-        parts = [f"{self.uncommitted} uncommitted files"] if self.uncommitted else []
-        return ", ".join([*parts, f"{self.unmerged} unmerged commits"] if self.unmerged else parts)
+        counts = ((self.uncommitted, "uncommitted file"), (self.unmerged, "unmerged commit"))
+        return ", ".join(f"{count} {what}{'s'[: count != 1]}" for count, what in counts if count)
 
 
 class Checkouts(Protocol):
