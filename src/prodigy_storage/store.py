@@ -28,6 +28,7 @@ from prodigy_storage.services.dead_letters import DeadLetters
 from prodigy_storage.services.events import Events
 from prodigy_storage.services.health import Health, examine
 from prodigy_storage.services.locks import Locks
+from prodigy_storage.services.logs import Logs
 from prodigy_storage.services.mappings import Mappings
 from prodigy_storage.services.sessions import Sessions
 from prodigy_storage.services.usage import Usage, measure
@@ -77,6 +78,7 @@ class Store:
         self.sessions: Sessions = Sessions(storage, around.clock, around.ids)
         self.checkpoints: Checkpoints = Checkpoints(storage, around.clock)
         self.mappings: Mappings = Mappings(storage)
+        self.logs: Logs = Logs(storage, around.clock)
         self.worktrees: Worktrees = Worktrees(storage, around.clock, checkouts, self._is_run)
         self.transfers: Transfers = Transfers(storage, around.clock, CompressedFiles(), self.events.flush)
         self.runs: Runs = Runs(

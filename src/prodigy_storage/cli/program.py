@@ -66,6 +66,7 @@ _VERBS = {
         "prodigy_storage.cli.worktree:worktree",
         "List the working copies of sessions, remove those done with.",
     ),
+    "logs": ("prodigy_storage.cli.logs:logs", "Show what orchestrators said, by project and time."),
     "repos": ("prodigy_storage.cli.repos:repos", "List the projects that have data, with their jobs."),
     "usage": ("prodigy_storage.cli.usage:usage", "Show how much is stored, by kind, project and job."),
     "backup": ("prodigy_storage.cli.backup:backup", "Write everything, a project or a job into one file."),

@@ -9,9 +9,10 @@ import msgspec
 
 from prodigy_storage.codecs.checkpoints import header
 from prodigy_storage.codecs.prodigy import indexes
+from prodigy_storage.codecs.logs import LOGS
 from prodigy_storage.codecs.progress import PROGRESS
 from prodigy_storage.codecs.streams import EVENTS
-from prodigy_storage.codecs.trees import damaged, verify
+from prodigy_storage.codecs.trees import undecodable, verify
 from prodigy_storage.codecs.values import micros, parse_time
 from prodigy_storage.ports.storage import Index, Kind, Stream
 
@@ -102,8 +103,8 @@ def _index(cls: type[S], derive: Callable[[S], Index]) -> Callable[[bytes], Inde
     def index(body: bytes) -> Index:
         try:
             return derive(decoder.decode(verify(body)))
-        except msgspec.DecodeError as error:
-            raise damaged("", None, str(error)) from error
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            raise undecodable(body, error) from error
 
     return index
 
@@ -160,5 +161,5 @@ DATA_KINDS: tuple[Kind, ...] = (
 """The kinds that are data: backed up, restored, migrated, in an order in which what names something comes after it."""
 PASSING_KINDS: tuple[Kind, ...] = (LEASE, HEARTBEAT, RESUME_LOCK, RUN_REQUEST, PROBE)
 """The others: what they say is true of one store and its processes alone."""
-DATA_STREAMS: tuple[Stream, ...] = (PROGRESS, EVENTS)
+DATA_STREAMS: tuple[Stream, ...] = (PROGRESS, EVENTS, LOGS)
 """The streams that are data; all of them come before any kind, as checkpoints hold places in them."""

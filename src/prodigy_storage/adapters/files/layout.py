@@ -115,6 +115,7 @@ STREAMS: dict[str, tuple[Place, ...]] = {
     ),
     "progress": (Place(folder=_JOBS, reserved=_STATE),),
     "redrives": (Place(folder=("dlq", "{repo}", "{job}", "redrives")),),
+    "logs": (Place(folder=("logs", "{repo}", "{job}")),),
 }
 """The places of segments, by the name of the stream; events that name no project and job are in the scope `()`."""
 _SHARED = frozenset({"events"})
