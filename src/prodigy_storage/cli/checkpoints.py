@@ -25,7 +25,7 @@ from prodigy_storage.ports.storage import Document
 from prodigy_storage.store import Store
 
 _OPAQUE = ("progress", "events")  # cursors
-_REPO = click.option("--repo", metavar="NAME", help="Of one project, where a job id is not enough.")
+REPO = click.option("--repo", metavar="NAME", help="Of one project, where a job id is not enough.")
 _COLUMNS = (
     Column(title="checkpoint", cut="middle", least=20),
     Column(title="phase"),
@@ -36,20 +36,32 @@ _COLUMNS = (
 )
 
 
+_CHECKS, _CHANGES = "prodigy_storage.cli.checkpoints_checks", "prodigy_storage.cli.checkpoints_changes"
+_LAZY = {
+    "validate": (f"{_CHECKS}:validate", "Read checkpoints whole and say which are damaged."),
+    "diff": (f"{_CHECKS}:diff", "Show what changed from one checkpoint to another."),
+    "delete": (f"{_CHANGES}:delete", "Remove one checkpoint."),
+    "clean": (f"{_CHANGES}:clean", "Remove checkpoints that retention lets go."),
+    "export": (f"{_CHANGES}:export", "Write checkpoints of a job into a file."),
+    "import": (f"{_CHANGES}:import_", "Store the checkpoints of an exported file."),
+}
+
+
 @click.group(
     cls=Verbs,
-    aliases={"ls": "list", "inspect": "show"},
-    epilog=example("checkpoints list SESSION_OR_JOB", "checkpoints show SESSION_OR_JOB"),
+    lazy=_LAZY,
+    aliases={"ls": "list", "inspect": "show", "rm": "delete"},
+    epilog=example("checkpoints list SESSION_OR_JOB", "checkpoints show SESSION_OR_JOB", "checkpoints validate"),
 )
 @common
 def checkpoints() -> None:
-    """List the checkpoints of a job, show one."""
+    """List the checkpoints of a job, show, validate and compare them, remove and move them."""
 
 
 @checkpoints.command("list", epilog=example("checkpoints list SESSION_OR_JOB", "checkpoints list --job-id JOB --json"))
 @click.argument("id", required=False)
 @click.option("--job-id", metavar="ID", help="The same as the argument.")
-@_REPO
+@REPO
 @common
 @pass_settings
 def list_(settings: Settings, id: str | None, job_id: str | None, repo: str | None) -> None:
@@ -84,14 +96,14 @@ def _row(info: CheckpointInfo, now: Any) -> Sequence[Cell]:
 @checkpoints.command("show", epilog=example("checkpoints show SESSION_OR_JOB", "checkpoints show JOB ID --json"))
 @click.argument("job")
 @click.argument("checkpoint", required=False)
-@_REPO
+@REPO
 @common
 @pass_settings
 def show(settings: Settings, job: str, checkpoint: str | None, repo: str | None) -> None:
     """Show one checkpoint of a job; the newest sound one if none is named."""
     with settings.open() as store:
         setup = job_of(store, job, repo=repo)
-        document = _newest(store, setup) if checkpoint is None else _named(store, setup, checkpoint)
+        document = _newest(store, setup) if checkpoint is None else named(store, setup, checkpoint)
     stored = body(document)
     data = {"checkpoint": stored, "id": document.id, "repo": setup.repo}
     settings.answer(data, (), lambda out: _show_one(out, document, stored))
@@ -107,8 +119,20 @@ def _newest(store: Store, setup: Setup) -> Document:
     raise NotFound(f"{setup.job_id} has no sound checkpoint")
 
 
-def _named(store: Store, setup: Setup, name: str) -> Document:
-    ids = [info.id for info in store.checkpoints.list(setup.repo, setup.job_id).checkpoints]
+def names(store: Store, setup: Setup) -> list[str]:
+    """The ids of a job's checkpoints, in their order, the damaged ones last."""
+    found = store.checkpoints.list(setup.repo, setup.job_id)
+    return [*(info.id for info in found.checkpoints), *(damage.id for damage in found.damage if damage.id)]
+
+
+def named(store: Store, setup: Setup, name: str) -> Document:
+    """The checkpoint of that id, or of that cut one.
+
+    Raises:
+        NotFound: there is none; suggests one with a similar id.
+        Corrupt: it is damaged.
+    """
+    ids = names(store, setup)
     if MARK in name:
         name = completed(name, ids)
     try:

@@ -14,7 +14,7 @@ import click
 from prodigy_storage.adapters.runtime import SystemClock
 from prodigy_storage.cli import demo_screen
 from prodigy_storage.cli.diagnostics import Diagnostic
-from prodigy_storage.cli.interrupts import INTERRUPTED, Interrupts
+from prodigy_storage.cli.interrupts import INTERRUPTED, Interrupts, on_user_signal
 from prodigy_storage.cli.looking import job_of
 from prodigy_storage.cli.output import emit, say
 from prodigy_storage.cli.settings import NAME, Settings
@@ -23,7 +23,9 @@ from prodigy_storage.demo import Demo, Result
 from prodigy_storage.demo.job import WORKFLOW
 from prodigy_storage.demo.sources import default_input, find
 from prodigy_storage.errors import Fenced, Locked, NotFound, StorageError
+from prodigy_storage.model.checkpoints import ResumeStrategy
 from prodigy_storage.model.jobs import Setup
+from prodigy_storage.model.sessions import SessionStatus
 from prodigy_storage.model.values import Json
 from prodigy_storage.ports.storage import Capability
 from prodigy_storage.runs import Run
@@ -41,6 +43,7 @@ class Wishes:
     crash_after: int | None
     resume: str | None
     force: bool
+    strategy: str | None
 
 
 @click.command(
@@ -72,17 +75,23 @@ class Wishes:
     help="Go on with an unfinished run: its session or job id, or the newest one.",
 )
 @click.option("--force", is_flag=True, help="With --resume: take the run over from a living process.")
+@click.option(
+    "--strategy",
+    type=click.Choice([strategy.value for strategy in ResumeStrategy]),
+    help="With --resume: from where it goes on (default: continue).",
+)
 @common
 @pass_settings
 def demo(settings: Settings, /, **wishes: Any) -> None:
     """Parse every Python file below a directory in worker processes; everything is kept in the store.
 
     The session id is the first line on stderr. Kill it when you like, and go on with --resume: what was done is not
-    done again. Ctrl-C stops in order, a second one at once.
+    done again. Ctrl-C (or SIGTERM) stops in order, a second one at once; SIGUSR1 asks for a checkpoint.
     """
     wanted = Wishes(**wishes)
-    if wanted.force and wanted.resume is None:
-        raise click.UsageError("--force goes with --resume")
+    for option in ("force", "strategy"):
+        if getattr(wanted, option) and wanted.resume is None:
+            raise click.UsageError(f"--{option} goes with --resume")
     began = SystemClock().monotonic()
     with Interrupts() as interrupts, _Advice() as advice, settings.open() as store:
         job = _job(settings, store, wanted)
@@ -91,9 +100,10 @@ def demo(settings: Settings, /, **wishes: Any) -> None:
         else:
             run = advice.run = _resumed(job, interrupts, wanted)
         demo_screen.announce(settings, run, wanted.workers)
-        result = _worked(job, run)
+        with on_user_signal(run.request_checkpoint):
+            result = _worked(job, run)
         if result is None:
-            _paused(settings, run)
+            _stopped(settings, store, run)
             raise click.exceptions.Exit(INTERRUPTED)
         _answer(settings, store, run, result, SystemClock().monotonic() - began)
 
@@ -128,7 +138,9 @@ def _resumed(job: Demo, interrupts: Interrupts, wanted: Wishes) -> Run:
     setup = job_of(job.store, _newest(job.store) if wanted.resume == _NEWEST else str(wanted.resume))
     _check_input(job.store, setup, wanted)
     interrupts.protect(job)
-    run = job.resume(setup.session_id, force=wanted.force)
+    run = job.resume(
+        setup.session_id, force=wanted.force, strategy=ResumeStrategy(wanted.strategy or ResumeStrategy.CONTINUE)
+    )
     say(run.session_id)
     return run
 
@@ -180,12 +192,16 @@ def _worked(job: Demo, run: Run) -> Result | None:
     return result
 
 
-def _paused(settings: Settings, run: Run) -> None:
-    line = f"Paused: {run.settled:,} of {run.total:,} done. Go on with:\n  {_go_on(settings, run)}"
+def _stopped(settings: Settings, store: Store, run: Run) -> None:
+    session = store.sessions.get(run.session_id)
+    if session.status is SessionStatus.CANCELLED:
+        message, hint, line = "the run was cancelled", "", f"Cancelled: {run.settled:,} of {run.total:,} done."
+    else:
+        message, hint = "the run was paused", f"Go on with: {_go_on(settings, run)}"
+        line = f"Paused: {run.settled:,} of {run.total:,} done. Go on with:\n  {_go_on(settings, run)}"
     say(line)
     if settings.json:
-        hint = f"Go on with: {_go_on(settings, run)}"
-        emit("error", None, [Diagnostic(code="interrupted", message="the run was paused", hint=hint)])
+        emit("error", None, [Diagnostic(code="interrupted", message=message, hint=hint)])
 
 
 def _answer(settings: Settings, store: Store, run: Run, result: Result, seconds: float) -> None:

@@ -30,10 +30,22 @@ _COLUMNS = (
 _HOLDER: dict[bool | None, Cell] = {True: ("alive", "green"), False: ("dead", "red"), None: ("unknown", "yellow")}
 
 
-@click.group(cls=Verbs, aliases={"ls": "list"}, epilog=example("locks list"))
+_CHANGES = "prodigy_storage.cli.locks_changes"
+_LAZY = {
+    "show": (f"{_CHANGES}:show", "Show one lock, and when it was broken by hand."),
+    "break": (f"{_CHANGES}:break_", "Take a lock from its holder, who is fenced."),
+}
+
+
+@click.group(
+    cls=Verbs,
+    lazy=_LAZY,
+    aliases={"ls": "list", "inspect": "show"},
+    epilog=example("locks list", "locks show SESSION_OR_JOB", "locks break SESSION_OR_JOB --reason 'host is gone'"),
+)
 @common
 def locks() -> None:
-    """List who holds which job."""
+    """List who holds which job, show a lock, break one."""
 
 
 @locks.command("list", epilog=example("locks list", "locks list --json"))
@@ -44,10 +56,10 @@ def list_(settings: Settings) -> None:
     with settings.open() as store:
         damage: list[Damage] = []
         leases = sorted(store.locks.list(damage.append), key=lambda lease: lease.acquired_at, reverse=True)
-    settings.answer({"locks": [_members(lease) for lease in leases]}, damage, lambda out: _show(out, leases))
+    settings.answer({"locks": [members(lease) for lease in leases]}, damage, lambda out: _show(out, leases))
 
 
-def _members(lease: Lease) -> dict[str, Any]:
+def members(lease: Lease) -> dict[str, Any]:
     """The members of a resume lock, and what the lease knows beside them."""
     assert lease.owner is not None  # it is held
     return {

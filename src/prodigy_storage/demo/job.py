@@ -12,6 +12,7 @@ import attrs
 from prodigy_storage.demo.sources import Counts, find, package
 from prodigy_storage.demo.workers import Assignment, Died, Pool, Reply, Work, Worker
 from prodigy_storage.errors import StorageError
+from prodigy_storage.model.checkpoints import ResumeStrategy
 from prodigy_storage.model.jobs import Backoff, WorkItem
 from prodigy_storage.model.settings import StorageSettings
 from prodigy_storage.model.values import Json
@@ -82,12 +83,12 @@ class Demo:
             metadata={"input": os.fspath(directory)},
         )
 
-    def resume(self, id: str, *, force: bool = False) -> Run:
+    def resume(self, id: str, *, force: bool = False, strategy: ResumeStrategy = ResumeStrategy.CONTINUE) -> Run:
         """Go on with a job, by session id or job id."""
-        return self.store.runs.resume(id, force=force)
+        return self.store.runs.resume(id, force=force, strategy=strategy)
 
     def work(self, run: Run) -> Result | None:
-        """Settle what is left and add up; None if it was stopped before the end."""
+        """Settle what is left and add up; None if it was stopped before the end, here or by another process."""
         with run:
             if not run.done:
                 self._map(run)
@@ -105,7 +106,7 @@ class Demo:
         flying: dict[Worker, Attempt] = {}
         with Pool(assignment, self.workers) as pool:
             try:
-                while not (run.done or self.stopping):
+                while not (run.done or self.stopping or run.stopping):
                     self._hand_out(run, pool, flying)
                     for worker, reply in pool.answers(_TICK):
                         self._settle(run, flying.pop(worker), reply)

@@ -107,11 +107,11 @@ class Worker:
 
     @classmethod
     def start(cls, assignment: Assignment) -> Worker:
-        """Spawn it. Ctrl-C stays blocked in it from its first instruction on."""
+        """Spawn it. Ctrl-C and SIGTERM stay blocked in it from its first instruction on."""
         ours, theirs = _CONTEXT.Pipe()
         process = _CONTEXT.Process(target=_main, args=(theirs, assignment), daemon=True)
         resource_tracker.ensure_running()  # its own start would unblock Ctrl-C again
-        masked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        masked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
         try:
             process.start()
         finally:

@@ -107,6 +107,7 @@ class Stopper:
         scope = (setup.repo, setup.job_id)
         session = around.sessions.get(setup.session_id)
         above = max([session.epoch, *(info.epoch for info in around.checkpoints.list(*scope).checkpoints)])
+        around.locks.respect(scope, setup.session_id)
         grant = around.locks.acquire(scope, setup.job_id, purpose=setup.session_id, ttl=self.ttl, above=above)
         try:
             found = look(around, setup)

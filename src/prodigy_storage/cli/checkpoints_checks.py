@@ -1,0 +1,103 @@
+"""`checkpoints validate` and `checkpoints diff`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import attrs
+import click
+from rich.console import Console
+
+from prodigy_storage.cli.checkpoints import REPO, named
+from prodigy_storage.cli.diagnostics import Diagnostic
+from prodigy_storage.cli.looking import job_of
+from prodigy_storage.cli.output import say
+from prodigy_storage.cli.settings import Settings
+from prodigy_storage.cli.tables import Column, clean, table
+from prodigy_storage.cli.verbs import common, example, pass_settings
+from prodigy_storage.model.checkpoints import CheckpointDiff
+from prodigy_storage.model.sessions import Phase
+from prodigy_storage.services.checkpoints import Verdict
+
+_SHOWN = 10
+
+
+@click.command(
+    "validate",
+    epilog=example("checkpoints validate", "checkpoints validate SESSION_OR_JOB", "checkpoints validate --repair"),
+)
+@click.argument("id", required=False)
+@click.option("--repo", metavar="NAME", help="Of one project.")
+@click.option("--repair", is_flag=True, help="Move what is damaged to quarantine, so that it is reported once.")
+@common
+@pass_settings
+def validate(settings: Settings, id: str | None, repo: str | None, *, repair: bool) -> None:
+    """Read every checkpoint of a job, or of all, whole: checksums, contents, and whether they fit their job.
+
+    Exit code 1: something is wrong. With --repair, jobs go on from what is sound; a setup is never moved.
+    """
+    with settings.open() as store:
+        job = None
+        if id is not None:
+            setup = job_of(store, id, repo=repo)
+            repo, job = setup.repo, setup.job_id
+        verdicts = list(store.checkpoints.validate(repo, job, repair=repair))
+    data = {"checkpoints": [_members(one) for one in verdicts]}
+    findings = [_finding(one) for one in verdicts if not one.sound]
+    settings.finish(data, findings, lambda _: _say(verdicts))
+
+
+def _members(one: Verdict) -> dict[str, Any]:
+    return {**attrs.asdict(one), "phase": one.phase and one.phase.value, "sound": one.sound}
+
+
+def _finding(one: Verdict) -> Diagnostic:
+    moved = " (moved to quarantine)" if one.quarantined else ""
+    where = one.place or f"{one.repo}/{one.job_id}/{one.id}"
+    return Diagnostic(code="corrupt", message=f"{'; '.join(one.reasons)}{moved}", path=where)
+
+
+def _say(verdicts: Sequence[Verdict]) -> None:
+    jobs = len({(one.repo, one.job_id) for one in verdicts})
+    sound = sum(one.sound for one in verdicts)
+    say(f"{sound:,} of {len(verdicts):,} checkpoints of {jobs:,} job{'s'[: jobs != 1]} are sound.")
+
+
+@click.command(
+    "diff", epilog=example("checkpoints diff SESSION_OR_JOB BEFORE AFTER", "checkpoints diff SESSION_OR_JOB")
+)
+@click.argument("job")
+@click.argument("before", required=False)
+@click.argument("after", required=False)
+@REPO
+@common
+@pass_settings
+def diff(settings: Settings, /, job: str, before: str | None, after: str | None, repo: str | None) -> None:
+    """Show what changed from one map checkpoint of a job to another; from the last but one to the last by default."""
+    with settings.open() as store:
+        setup = job_of(store, job, repo=repo)
+        maps = [i.id for i in store.checkpoints.list(setup.repo, setup.job_id).checkpoints if i.phase is Phase.MAP]
+        if before is None and len(maps) < 2:
+            raise click.UsageError(f"{setup.job_id} has {len(maps)} map checkpoints; two are needed to compare")
+        first = maps[-2] if before is None else named(store, setup, before).id
+        second = maps[-1] if after is None else named(store, setup, after).id
+        found = store.checkpoints.diff(setup.repo, setup.job_id, first, second)
+    data = {"before_id": first, "after_id": second, **attrs.asdict(found)}
+    settings.answer(data, (), lambda out: _show(out, first, second, found))
+
+
+def _show(out: Console, first: str, second: str, found: CheckpointDiff) -> None:
+    out.print(f"{clean(first)} → {clean(second)}", style="bold", soft_wrap=True)
+    rows = [
+        [name.replace("_", " "), f"{before:,}", f"{found.after[name]:,}", f"{found.after[name] - before:+,}"]
+        for name, before in found.before.items()
+    ]
+    columns = (Column(title=""), *(Column(title=title, right=True) for title in ("before", "after", "change")))
+    for line in table(columns, rows, out.width):
+        out.print(line, soft_wrap=True)
+    for name in ("completed", "died", "failed", "reopened", "changed"):
+        items: Sequence[str] = getattr(found, name)
+        if items:
+            more = f" … {len(items) - _SHOWN:,} more (--json has all)" if len(items) > _SHOWN else ""
+            out.print(f"  {name}: {', '.join(map(clean, items[:_SHOWN]))}{more}", soft_wrap=True)
