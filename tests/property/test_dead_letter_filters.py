@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import UTC, datetime, timedelta
 
 import attrs
@@ -93,12 +94,10 @@ def test_values_of_other_types_are_never_compared(data):
 @example("a" * 100_000)
 def test_any_text_is_a_filter_or_a_typed_error(text):
     """Nothing but an answer or `InvalidFilter` comes back, whatever is typed."""
-    try:
+    answer = None
+    with contextlib.suppress(InvalidFilter):
         answer = compiled(text)(letter({"a": 1}))
-    except InvalidFilter as error:
-        assert str(error)
-    else:
-        assert answer in (True, False)
+    assert answer in (None, True, False)
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,8 @@ IDS = st.one_of(
     st.text(string.ascii_letters + string.digits, min_size=18, max_size=40).map(lambda text: f"z{text}7"),
 )
 ADDRESSES = st.integers(1, 2**64 - 1).map(hex)
-TIMES = st.datetimes(datetime(1900, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC)).flatmap(
+FIRST, LAST = (datetime(year, 1, 1, tzinfo=UTC).replace(tzinfo=None) for year in (1900, 2200))
+TIMES = st.datetimes(FIRST, LAST, timezones=st.just(UTC)).flatmap(
     lambda at: st.sampled_from(
         [
             at.isoformat(),

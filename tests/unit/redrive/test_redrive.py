@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 
 import pytest
@@ -78,7 +79,7 @@ def test_a_rate_spreads_the_starts(world, store):
     store.redrives.retry(
         "repo", "job", lambda _: times.append(world.clock.monotonic()), settings=RedriveSettings(rate=2.0)
     )
-    assert all(later - earlier >= 0.5 for earlier, later in zip(times, times[1:], strict=False))
+    assert all(later - earlier >= 0.5 for earlier, later in itertools.pairwise(times))
     assert len(times) == 4
 
 
