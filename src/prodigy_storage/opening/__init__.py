@@ -10,6 +10,7 @@ from typing import Any
 
 import attrs
 
+from prodigy_storage.adapters.git import GitCheckouts
 from prodigy_storage.adapters.runtime import system_runtime
 from prodigy_storage.codecs.dialects import Dialect
 from prodigy_storage.errors import ConfigError
@@ -94,6 +95,7 @@ def open_effective(
             dlq_limits=dlq_limits,
             dialect=found.settings.dialect,
             locking=found.settings.enable_locking,
+            checkouts=GitCheckouts(Path(found.root, "worktrees")) if found.in_files else None,
         )
     except BaseException:
         storage.close()

@@ -28,8 +28,7 @@ def backend_of(found: Effective) -> Storage:
     Raises:
         ConfigError: no installed backend has that scheme, or two have.
     """
-    in_files = not found.url and found.settings.backend == "file"
-    url = Path(found.root).as_uri() if in_files else found.target
+    url = Path(found.root).as_uri() if found.in_files else found.target
     make = _entry(urlsplit(url).scheme)
     takes_settings = "settings" in inspect.signature(make).parameters
     return cast("Storage", make(url, settings=found.settings) if takes_settings else make(url))

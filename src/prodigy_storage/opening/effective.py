@@ -51,6 +51,11 @@ class Effective:
         return self.url or (_MEMORY if self.settings.backend == "memory" else self.root)
 
     @property
+    def in_files(self) -> bool:
+        """Whether it is our own backend for files."""
+        return not self.url and self.settings.backend == "file"
+
+    @property
     def root(self) -> str:
         """The directory of the file backend."""
         return self.settings.file.base_dir or os.fspath(_home_root())
