@@ -8,7 +8,7 @@ from typing import TypeVar
 import attrs
 import msgspec
 
-from prodigy_storage.codecs.trees import damaged, seal, verify
+from prodigy_storage.codecs.trees import damaged, seal, undecodable, verify
 from prodigy_storage.codecs.values import micros, moment, parse_time, time_text
 from prodigy_storage.ports.locks import Lease, LockBreak
 from prodigy_storage.ports.names import Scope
@@ -127,5 +127,6 @@ def decode_break(document: Document) -> LockBreak:
 def _decode(cls: type[S], document: Document) -> S:
     try:
         return msgspec.json.decode(verify(document.body, document.place), type=cls)
-    except msgspec.MsgspecError as error:
-        raise damaged(document.place, None, f"it is no {document.kind.replace('_', ' ')}: {error}") from error
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        what = f"it is no {document.kind.replace('_', ' ')}: "
+        raise undecodable(document.body, error, document.place, what) from error

@@ -38,6 +38,22 @@ def damaged(place: str, offset: int | None, reason: str) -> Corrupt:
     return Corrupt(where + reason, place=place, offset=offset, reason=reason, hint=hint)
 
 
+def undecodable(body: bytes, error: Exception, place: str = "", what: str = "") -> Corrupt:
+    """The error for a body that a decoder refuses: at the byte where it is no JSON, if that is why.
+
+    Args:
+        body: What was decoded.
+        error: What the decoder raised.
+        place: Where the body lies.
+        what: What it should be, as "it is no …: ".
+    """
+    try:
+        parse_as(object, body, place)
+    except Corrupt as found:
+        return damaged(place, found.offset, what + found.reason)
+    return damaged(place, None, what + str(error))
+
+
 def parse(body: bytes, place: str = "") -> Tree:
     """The tree of a document that is an object; see `parse_as`."""
     return parse_as(dict, body, place)

@@ -177,8 +177,8 @@ def index_of(kind: Kind, body: bytes, place: str) -> Index | Damage:
     """The index of a body, or what is wrong with it."""
     try:
         return kind.index(body)
-    except (StorageError, ValueError) as error:
-        return Damage(place, getattr(error, "offset", None), str(error))
+    except (StorageError, ValueError, RecursionError) as error:
+        return Damage(place, getattr(error, "offset", None), getattr(error, "reason", "") or str(error))
 
 
 def matches(query: Query, index: Index) -> bool:

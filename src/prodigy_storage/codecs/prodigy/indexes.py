@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import msgspec
 
-from prodigy_storage.codecs.trees import damaged, verify
+from prodigy_storage.codecs.trees import damaged, undecodable, verify
 from prodigy_storage.codecs.values import micros, parse_time
 from prodigy_storage.ports.storage import Index
 
@@ -98,4 +98,4 @@ def _decode(body: bytes, cls: type[T]) -> T:
     try:
         return msgspec.json.decode(verify(body), type=cls)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise damaged("", None, str(error)) from error
+        raise undecodable(body, error) from error
