@@ -21,7 +21,20 @@ from prodigy_storage.cli.verbs import common, example, pass_settings
 from prodigy_storage.services.health import Health
 
 _LOW = 100_000_000
-_DID = {"write": "wrote and synced", "read": "read back", "lock": "locked against a second taker", "remove": "removed"}
+_DID = {
+    "write": "wrote and synced",
+    "read": "read back",
+    "lock": "locked against a second taker",
+    "kernel lock": "kernel lock kept a second process out",
+    "remove": "removed",
+}
+_NETWORK = frozenset(
+    (
+        *("9p", "afs", "beegfs", "ceph", "cifs", "coda", "glusterfs", "gpfs", "lustre", "ncpfs", "nfs", "nfs4"),
+        *("smb3", "smbfs", "vboxsf", "virtiofs", "fuse.ceph", "fuse.glusterfs", "fuse.sshfs"),
+    )
+)
+"""File systems on which locks and syncs were not verified."""
 
 
 @attrs.frozen(kw_only=True)
@@ -77,7 +90,15 @@ def _findings(found: Health, disk: Disk | None) -> list[Diagnostic]:
     ]
     if disk is not None and disk.free < _LOW:
         findings.append(Diagnostic(code="space", message=f"only {humanize.naturalsize(disk.free)} are free"))
-    return findings
+    return [*findings, *_warnings(disk)]
+
+
+def _warnings(disk: Disk | None) -> list[Diagnostic]:
+    if disk is None or disk.filesystem not in _NETWORK:
+        return []
+    message = f"{disk.mount} is a network file system ({disk.filesystem}); the store was not verified on any"
+    hint = "Use it from one machine only, or keep the root on a local file system."
+    return [Diagnostic(level="warning", code="network", message=message, hint=hint)]
 
 
 def _show(settings: Settings, out: Console, found: Health, disk: Disk | None) -> None:

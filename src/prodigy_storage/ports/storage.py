@@ -58,6 +58,8 @@ class Capability(enum.Enum):
     """The backend implements `Presence`."""
     MEASURING = "measuring"
     """The backend implements `Measuring`."""
+    TRYING = "trying"
+    """The backend implements `Trying`."""
     PRUNING = "pruning"
     """The backend implements `Pruning`."""
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import cast
 
 import attrs
 
@@ -12,7 +13,8 @@ from prodigy_storage.codecs.trees import dump
 from prodigy_storage.errors import Corrupt, Locked, StorageError, Unsupported
 from prodigy_storage.ports.locks import Locks
 from prodigy_storage.ports.runtime import Runtime
-from prodigy_storage.ports.storage import Batch, Delete, Expect, Put, Storage
+from prodigy_storage.ports.storage import Batch, Capability, Delete, Expect, Put, Storage
+from prodigy_storage.ports.trying import Trying
 
 
 @attrs.frozen(kw_only=True)
@@ -20,7 +22,7 @@ class Trial:
     """One thing that was tried.
 
     Args:
-        name: What: `write`, `read`, `lock`, `remove`.
+        name: What: `write`, `read`, `lock`, those of the backend (files: `kernel lock`), `remove`.
         milliseconds: How long it took.
         problem: What went wrong; None if it worked.
     """
@@ -46,6 +48,8 @@ class Health:
 def examine(storage: Storage, locks: Locks, runtime: Runtime, *, locking: bool = True) -> Health:
     """Write and sync a document, read it back, hold a lock against a second taker; remove what was written.
 
+    A backend that declares `Capability.TRYING` adds its own trials. If nothing can be written, nothing else is tried.
+
     Args:
         storage, locks, runtime: What is tried out.
         locking: Whether locks are meant to keep others out; if not, that is the finding.
@@ -68,8 +72,15 @@ def examine(storage: Storage, locks: Locks, runtime: Runtime, *, locking: bool =
     def remove() -> None:
         storage.commit(Batch((), (Delete(PROBE, name),)))
 
-    trials = tuple(_tried(runtime, step) for step in (write, read, lock, remove))
+    written = _tried(runtime, "write", write)
+    steps = {"read": read, "lock": lock, **_own(storage), "remove": remove} if written.problem is None else {}
+    trials = (written, *(_tried(runtime, name, step) for name, step in steps.items()))
     return Health(trials=trials, capabilities=tuple(sorted(capability.value for capability in storage.capabilities)))
+
+
+def _own(storage: Storage) -> Mapping[str, Callable[[], None]]:
+    """The trials that only the backend can make."""
+    return cast("Trying", storage).trials() if Capability.TRYING in storage.capabilities else {}
 
 
 def _exclusive(locks: Locks) -> None:
@@ -82,11 +93,11 @@ def _exclusive(locks: Locks) -> None:
             locks.release(grant)
 
 
-def _tried(runtime: Runtime, step: Callable[[], None]) -> Trial:
+def _tried(runtime: Runtime, name: str, step: Callable[[], None]) -> Trial:
     began = runtime.clock.monotonic()
     problem = None
     try:
         step()
     except (StorageError, KeyError) as error:
         problem = str(error)
-    return Trial(name=step.__name__, milliseconds=(runtime.clock.monotonic() - began) * 1000, problem=problem)
+    return Trial(name=name, milliseconds=(runtime.clock.monotonic() - began) * 1000, problem=problem)

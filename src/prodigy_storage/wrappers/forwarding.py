@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import cast
 
 from prodigy_storage.errors import Unsupported
@@ -24,6 +24,7 @@ from prodigy_storage.ports.storage import (
     Storage,
     Stream,
 )
+from prodigy_storage.ports.trying import Trying
 
 
 class Forwarding:
@@ -100,6 +101,16 @@ class Forwarding:
         if Capability.PRUNING not in self.capabilities:
             raise Unsupported("this storage does not say what a trim would remove")
         return cast("Pruning", self._storage).front(scope, stream, goes, after)
+
+    def trials(self) -> Mapping[str, Callable[[], None]]:
+        """See `Trying.trials`.
+
+        Raises:
+            Unsupported: the inner storage does not declare `Capability.TRYING`.
+        """
+        if Capability.TRYING not in self.capabilities:
+            raise Unsupported("this storage has no trials of its own")
+        return cast("Trying", self._storage).trials()
 
     def _presence(self) -> Presence:
         if Capability.PRESENCE not in self.capabilities:

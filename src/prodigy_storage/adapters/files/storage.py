@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import TypeVar
@@ -21,6 +21,7 @@ from prodigy_storage.adapters.files.inflating import Inflated
 from prodigy_storage.adapters.files.layout import STORE, Layout
 from prodigy_storage.adapters.files.measuring import measure, strangers
 from prodigy_storage.adapters.files.packer import Packer
+from prodigy_storage.adapters.files.probing import try_kernel_locks
 from prodigy_storage.adapters.files.reading import Gone, Reading, judge
 from prodigy_storage.adapters.files.scope_locks import Locking
 from prodigy_storage.adapters.files.segments import Listing, complete
@@ -48,7 +49,14 @@ from prodigy_storage.ports.storage import (
 )
 
 _CAPABILITIES = frozenset(
-    {Capability.DURABLE, Capability.MULTI_PROCESS, Capability.PRESENCE, Capability.MEASURING, Capability.PRUNING}
+    {
+        Capability.DURABLE,
+        Capability.MULTI_PROCESS,
+        Capability.PRESENCE,
+        Capability.MEASURING,
+        Capability.TRYING,
+        Capability.PRUNING,
+    }
 )
 _LISTINGS = 50
 T = TypeVar("T")
@@ -95,7 +103,9 @@ class FileStorage:
         self._home = Home(Tree(path, disk or Disk(), Layout.of(layout, path)), locking)
         self._packer = Packer(self._tidy) if compress else None
         self._commits = Commits(self._home, max_file_size, self._packer.sealed if self._packer else _ignore)
-        self._capabilities = _CAPABILITIES if file_locks else _CAPABILITIES - {Capability.MULTI_PROCESS}
+        self._capabilities = (
+            _CAPABILITIES if file_locks else _CAPABILITIES - {Capability.MULTI_PROCESS, Capability.TRYING}
+        )
         self._walks = Walks(self._home.tree)
         self._inflated = Inflated()
 
@@ -106,7 +116,7 @@ class FileStorage:
 
     @property
     def capabilities(self) -> frozenset[Capability]:
-        """DURABLE, PRESENCE, MEASURING, PRUNING, and MULTI_PROCESS unless file locks are turned off."""
+        """All but MULTI_HOST; not MULTI_PROCESS and TRYING either, if file locks are turned off."""
         return self._capabilities
 
     def commit(self, batch: Batch) -> Receipt:
@@ -231,6 +241,16 @@ class FileStorage:
         self._home.check()
         with translated:
             return measure(self._home.tree, check_scope(scope))
+
+    def trials(self) -> Mapping[str, Callable[[], None]]:
+        """See `Trying.trials`: whether kernel locks hold between two processes."""
+        return {"kernel lock": self._try_kernel_locks}
+
+    def _try_kernel_locks(self) -> None:
+        self._home.check()
+        with translated:
+            owner = self._home.owner()
+            try_kernel_locks(owner.temp(self._home.tree.make(STORE)))
 
     def strangers(self) -> Sequence[str]:
         """Every file below the root that is no document and no segment, relative to the root; links too."""

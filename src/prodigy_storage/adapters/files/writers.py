@@ -51,7 +51,11 @@ class Writer:
         PROCESS.proofs.add(self.id)
         descriptor = disk.create(self.path)
         self._lock = Lock(self.path, os.fdopen(descriptor, "r+b", buffering=0), exclusive=exclusive)
-        self._lock.acquire(5.0)
+        try:
+            self._lock.acquire(5.0)
+        except BaseException:
+            self.close()
+            raise
 
     def in_place(self) -> bool:
         """Whether the proof still stands; somebody may have cleaned up by hand."""
