@@ -10,7 +10,7 @@ import attrs
 import humanize
 from rich.text import Text
 
-from prodigy_storage.cli.tables import Cell, Column, clean, table
+from prodigy_storage.cli.tables import Cell, Column, clean, cut, table
 from prodigy_storage.cli.times import clock, local, milliseconds, span
 from prodigy_storage.model.event_stats import EventStats
 from prodigy_storage.model.events import (
@@ -33,6 +33,8 @@ from prodigy_storage.model.events import (
 
 _WIDE = 120
 _MAX_BAR = 32
+_TYPE = 18
+_SUBJECT = 20
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 
 _DETAILS: Mapping[type[Event], Callable[[Any], str]] = {
@@ -68,6 +70,14 @@ def lines(records: Sequence[EventRecord], width: int, now: datetime) -> list[Tex
     several = len({record.job_id for record in records if record.job_id}) > 1
     rows = [_row(record, today=today, wide=wide, several=several) for record in records]
     return table(columns, rows, width, indent=0)
+
+
+def alone(record: EventRecord, width: int) -> str:
+    """The line of a record whose neighbours are not known yet."""
+    subject = cut(clean(_subject(record, several=True)), _SUBJECT, "middle")
+    when = f"{local(record.timestamp):%Y-%m-%d %H:%M:%S}"
+    head = f"{when}  {clean(record.event_type):{_TYPE}}  {subject:{_SUBJECT}}  "
+    return (head + cut(clean(_detail(record.event)), max(16, width - len(head)))).rstrip()
 
 
 def _row(record: EventRecord, *, today: bool, wide: bool, several: bool) -> list[Cell]:

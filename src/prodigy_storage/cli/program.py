@@ -57,7 +57,7 @@ def _without(extra: dict[str, Any]) -> dict[str, Any]:
 
 _VERBS = {
     "demo": ("prodigy_storage.cli.demo:demo", "Run the main job: parse every Python file below a directory."),
-    "events": ("prodigy_storage.cli.events:events", "List and count what happened."),
+    "events": ("prodigy_storage.cli.events:events", "List, count, search, follow, export and clean what happened."),
     "dlq": ("prodigy_storage.cli.dlq:dlq", "Look at dead letters, retry, export and remove them."),
     "sessions": ("prodigy_storage.cli.sessions:sessions", "List sessions, show one and how it goes on."),
     "checkpoints": ("prodigy_storage.cli.checkpoints:checkpoints", "List the checkpoints of a job, show one."),

@@ -484,7 +484,7 @@ def test_the_program_alone_shows_its_verbs(ask):
     ("words", "said"),
     [
         ("events lst", "did you mean"),
-        ("events", "events needs a verb: ls or stats"),
+        ("events", "events needs a verb: ls or search or stats"),
         ("frobnicate", "there are: demo, events"),
         ("sessions list --limt 3", "--limit"),
         ("sessions list --status asleep", "completed"),

@@ -22,6 +22,8 @@ from prodigy_storage.services.events.reader import EventReader
 from prodigy_storage.services.events.reading import OnDamage
 
 _MAX_CACHED = 256
+_JOB = 2
+"""The names in the scope of a job; archives of other programs belong to none."""
 
 
 class Events(EventReader):
@@ -168,7 +170,8 @@ class Events(EventReader):
             on_damage=on_damage or (lambda _: None),
         )
         work = cleaning.survey if dry_run else cleaning.run
-        done = [work(scope) for scope in self.jobs(EventFilter(repo=repo, job=job))]
+        jobs = [scope for scope in self.jobs(EventFilter(repo=repo, job=job)) if len(scope) == _JOB]
+        done = [work(scope) for scope in jobs]
         return [one for one in done if one.removed or one.spared]
 
     # --- inside
