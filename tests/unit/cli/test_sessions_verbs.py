@@ -1,0 +1,166 @@
+"""`sessions list|pause|cancel|clean` and `locks show|break`, in this process."""
+
+from __future__ import annotations
+
+import pytest
+
+from prodigy_storage.model.sessions import SessionStatus
+
+
+def done(store, repo="repo"):
+    with store.runs.start(repo, items=[1]) as run:
+        run.complete(run.claim())
+    return run
+
+
+def paused(store, repo="repo"):
+    with store.runs.start(repo, items=[1, 2]) as run:
+        pass
+    return run
+
+
+def ids(answer):
+    return [session["id"] for session in answer.json["data"]["sessions"]]
+
+
+class TestList:
+    def test_sessions_are_chosen_by_time(self, ask, store):
+        """`--since` takes what people write; nonsense is wrong usage that says what is allowed."""
+        run = done(store)
+        assert ids(ask("sessions", "list", "--since", "1h", "--json")) == [run.session_id]
+        assert ids(ask("sessions", "list", "--since", "2100-01-01", "--json")) == []
+        answer = ask("sessions", "list", "--since", "soon")
+        assert (answer.code, "2h" in answer.err) == (2, True)
+
+    def test_those_that_can_go_on_now_are_chosen(self, ask, store):
+        """Neither what is over nor what somebody runs."""
+        done(store)
+        free = paused(store)
+        with store.runs.start("repo", items=[1]):
+            assert ids(ask("sessions", "list", "--resumable", "--json")) == [free.session_id]
+
+
+class TestStop:
+    @pytest.mark.parametrize(("verb", "status"), [("pause", "Paused"), ("cancel", "Cancelled")])
+    def test_a_living_run_is_asked(self, ask, store, verb, status):
+        """Exit code 1 says that it has not stopped yet; once it has, the session is where it was wanted."""
+        yes = ["--yes"] if verb == "cancel" else []
+        with store.runs.start("repo", items=[1, 2]) as run:
+            run.complete(run.claim())
+            answer = ask("sessions", verb, run.job_id, *yes, "--wait", "0s", "--reason", "lunch", "--json")
+            assert (answer.code, answer.json["status"]) == (1, "findings")
+            assert answer.json["data"]["asked"]
+            assert answer.json["data"]["session"]["status"] == "Running"
+            store.storage.alive = lambda _: True
+            run._ear._looked = float("-inf")
+            assert run.claim() is None
+        assert store.sessions.get(run.session_id).status.value == status
+
+    def test_a_session_that_nobody_runs_is_cancelled_at_once(self, ask, store):
+        """The reason is kept; cancelling again changes nothing and needs no answer; pausing is refused."""
+        run = paused(store)
+        answer = ask("sessions", "cancel", run.session_id, "--yes", "--reason", "wrong branch")
+        assert (answer.code, answer.out) == (0, "")
+        assert f"{run.session_id} is cancelled." in answer.err
+        assert "wrong branch" in store.sessions.get(run.session_id).error
+        assert ask("sessions", "cancel", run.session_id).code == 0
+        answer = ask("sessions", "pause", run.session_id)
+        assert (answer.code, "Cancelled" in answer.err) == (2, True)
+
+    def test_cancelling_asks_first(self, ask, store):
+        """With nobody to ask it refuses; a dry run only says what it would do."""
+        run = paused(store)
+        assert ask("sessions", "cancel", run.session_id).code == 2
+        answer = ask("sessions", "cancel", run.session_id, "--dry-run")
+        assert (answer.code, "can never go on" in answer.err) == (0, True)
+        assert store.sessions.get(run.session_id).status is SessionStatus.PAUSED
+
+    def test_a_workflow_is_paused_and_cancelled(self, ask, store):
+        """It has no job, so its session alone is changed."""
+        id = store.sessions.start_workflow("w", repo="repo").id
+        assert ask("sessions", "pause", id).code == 0
+        assert store.sessions.get(id).status is SessionStatus.PAUSED
+        assert ask("sessions", "cancel", id, "--yes").code == 0
+        assert store.sessions.get(id).status is SessionStatus.CANCELLED
+
+    def test_an_unknown_session_is_not_found(self, ask, store):
+        """The near one is suggested; a cut id is understood."""
+        run = paused(store)
+        answer = ask("sessions", "pause", run.session_id[:-1] + "x")
+        assert (answer.code, f"Did you mean {run.session_id}?" in answer.err) == (3, True)
+        cut = f"{run.session_id[:12]}…{run.session_id[-4:]}"
+        assert ask("sessions", "pause", cut).code == 0
+
+
+class TestClean:
+    def test_what_is_over_goes_and_what_can_go_on_stays(self, ask, store):
+        """The dry run and the removal name the same session."""
+        over, free = done(store), paused(store)
+        told = ask("sessions", "clean", "--older-than", "0s", "--dry-run", "--json")
+        assert (ids(told), told.json["data"]["removed"]) == ([over.session_id], 0)
+        answer = ask("sessions", "clean", "--older-than", "0s", "--yes", "--json")
+        assert (ids(answer), answer.json["data"]["removed"]) == ([over.session_id], 1)
+        assert [session.id for session in store.sessions.list().values] == [free.session_id]
+        again = ask("sessions", "clean", "--older-than", "0s", "--yes")
+        assert (again.code, "No session ended" in again.err) == (0, True)
+
+    def test_nothing_is_old_enough(self, ask, store):
+        """Age counts from the end, 30 days by default."""
+        done(store)
+        assert ask("sessions", "clean", "--yes").code == 0
+        assert len(store.sessions.list().values) == 1
+
+    def test_it_asks_and_refuses_where_it_cannot(self, ask, store):
+        """The list of what would go is on stderr."""
+        run = done(store)
+        answer = ask("sessions", "clean", "--older-than", "0s")
+        assert (answer.code, run.session_id in answer.err) == (2, True)
+        assert ask("sessions", "clean", "--older-than", "soon").code == 2
+
+    def test_it_goes_without_asking_in_automation(self, ask, store, monkeypatch):
+        """As everywhere."""
+        done(store)
+        monkeypatch.setenv("PRODIGY_AUTOMATION", "true")
+        assert ask("sessions", "clean", "--older-than", "0s").code == 0
+        assert not store.sessions.list().values
+
+
+class TestLocks:
+    def test_a_lock_is_broken_and_the_record_is_shown(self, ask, store, monkeypatch):
+        """Without force a living holder keeps it; who broke it and why is shown ever after."""
+        monkeypatch.setenv("LOGNAME", "ada")
+        scope = ("repo", "job")
+        store.locks.acquire(scope, "job", purpose="session-1")
+        assert ask("locks", "break", "session-1", "--yes").code == 4
+        answer = ask("locks", "break", "session-1", "--force", "--yes", "--reason", "host is gone")
+        assert (answer.code, answer.out) == (0, "")
+        shown = ask("locks", "show", "job")
+        assert shown.code == 0
+        assert "ada@" in shown.out
+        assert "host is gone" in shown.out
+        (one,) = ask("locks", "show", "session-1", "--json").json["data"]["breaks"]
+        assert (one["reason"], one["session_id"], one["by"][:4]) == ("host is gone", "session-1", "ada@")
+        assert ask("locks", "break", "job", "--yes").code == 3
+
+    def test_breaking_asks_first(self, ask, store):
+        """A dry run breaks nothing."""
+        store.locks.acquire(("repo", "job"), "job")
+        assert ask("locks", "break", "job", "--force").code == 2
+        assert ask("locks", "break", "job", "--force", "--dry-run", "--json").json["data"]["broken"] is None
+        assert len(store.locks.list()) == 1
+
+    def test_a_held_lock_is_shown(self, ask, store):
+        """Who holds it, for which session, since when; a job that nobody holds is shown too."""
+        run = paused(store)
+        assert "nobody" in ask("locks", "show", run.session_id).out
+        with store.runs.resume(run.session_id):
+            answer = ask("locks", "show", run.job_id)
+            assert run.session_id in answer.out
+            lock = ask("locks", "show", run.session_id, "--json").json["data"]["lock"]
+            assert (lock["job_id"], lock["alive"]) == (run.job_id, True)
+
+    def test_an_unknown_lock_is_not_found(self, ask, store):
+        """The near one is suggested."""
+        store.locks.acquire(("repo", "a-job-of-mine"), "a-job-of-mine")
+        answer = ask("locks", "show", "a-job-of-mind")
+        assert (answer.code, "Did you mean a-job-of-mine?" in answer.err) == (3, True)
