@@ -141,7 +141,7 @@ def clean(
 
         planned = run(True)
         done = _carry_out(planned, lambda: run(False), yes=yes, dry_run=dry_run)
-    _answer(settings, done, dry_run=dry_run)
+    _answer(settings, done, dry_run=dry_run, named=name is not None)
 
 
 def _check(store: Store, repo: str | None, name: str) -> None:
@@ -168,7 +168,7 @@ def clean_orphaned(
         done = _carry_out(
             planned, lambda: store.worktrees.clean_orphaned(repo, job, force=force), yes=yes, dry_run=dry_run
         )
-    _answer(settings, done, dry_run=dry_run)
+    _answer(settings, done, dry_run=dry_run, named=True)
 
 
 def _carry_out(
@@ -185,17 +185,23 @@ def _carry_out(
     return planned
 
 
-def _answer(settings: Settings, done: Sequence[Cleaned], *, dry_run: bool) -> None:
-    stayed = [
-        Diagnostic(level="warning", code=one.outcome.value, message=f"{one.name} stays: {one.reason}", path=one.path)
-        for one in done
-        if one.outcome is not Cleaning.REMOVED
+def _answer(settings: Settings, done: Sequence[Cleaned], *, dry_run: bool, named: bool) -> None:
+    """Say what went and what stays; that something stays is a partial success if it was named, or could not go."""
+    stays = [one for one in done if one.outcome is not Cleaning.REMOVED]
+    partial = any(named or one.outcome is Cleaning.FAILED for one in stays)
+    findings = [
+        Diagnostic(
+            level="warning" if partial else "info",
+            code=one.outcome.value,
+            message=f"{one.name} stays: {one.reason}",
+            path=one.path,
+        )
+        for one in stays
     ]
-    removed = 0 if dry_run else len(done) - len(stayed)
+    removed = 0 if dry_run else len(done) - len(stays)
     members = [{**attrs.asdict(one), "outcome": one.outcome.value} for one in done]
     data = {"worktrees": members, "removed": removed, "dry_run": dry_run}
-    settings.finish(
-        data, stayed, lambda _: None if dry_run else say(f"{removed:,} removed."), status="partial" if stayed else "ok"
-    )
-    if stayed:
+    status = "partial" if partial else "ok"
+    settings.finish(data, findings, lambda _: None if dry_run else say(f"{removed:,} removed."), status=status)
+    if partial:
         raise click.exceptions.Exit(_PARTIAL)
