@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable
+from datetime import datetime
 from pathlib import Path
 
 import click
@@ -18,30 +19,34 @@ from prodigy_storage.cli.output import say
 from prodigy_storage.cli.settings import Settings
 from prodigy_storage.cli.times import ALLOWED
 from prodigy_storage.cli.times import since as moment_of
+from prodigy_storage.cli.values import value
 from prodigy_storage.cli.verbs import common, example, pass_settings
 from prodigy_storage.model.dead_letters_analysis import Analysis
 from prodigy_storage.services.dead_letters import FORMATS, analysis_tree
 
 
+def _moment(text: str) -> datetime:
+    return moment_of(text, SystemClock().now())
+
+
 @click.command("analyze", epilog=example("dlq analyze", "dlq analyze --since 1d", "dlq analyze --export analysis.json"))
 @REPO
 @JOB
-@click.option("--since", metavar="WHEN", help=f"Mark patterns that are new since then: {ALLOWED}.")
+@click.option(
+    "--since", metavar="WHEN", callback=value(_moment), help=f"Mark patterns that are new since then: {ALLOWED}."
+)
 @click.option(
     "--export", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path), help="Write the analysis, as JSON."
 )
 @common
 @pass_settings
-def analyze(settings: Settings, repo: str | None, job_id: str | None, since: str | None, export: Path | None) -> None:
+def analyze(
+    settings: Settings, repo: str | None, job_id: str | None, since: datetime | None, export: Path | None
+) -> None:
     """Group dead letters by what went wrong, and say whether retrying helps."""
-    now = SystemClock().now()
-    try:
-        start = moment_of(since, now) if since else None
-    except ValueError as error:
-        raise click.BadParameter(str(error), param_hint="--since") from error
     with settings.open() as store:
         job = job_named(store, job_id)
-        analysis = store.dlq.analyze(repo, job, since=start)
+        analysis = store.dlq.analyze(repo, job, since=since)
         damage = store.dlq.list(repo, job).damage
         if export is not None:
             export.write_text(json.dumps(analysis_tree(analysis), ensure_ascii=False, indent=2) + "\n")

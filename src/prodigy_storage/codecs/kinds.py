@@ -8,9 +8,10 @@ from typing import Any, TypeVar
 import msgspec
 
 from prodigy_storage.codecs.checkpoints import header
-from prodigy_storage.codecs.prodigy import indexes
 from prodigy_storage.codecs.logs import LOGS
+from prodigy_storage.codecs.prodigy import indexes
 from prodigy_storage.codecs.progress import PROGRESS
+from prodigy_storage.codecs.redrives import OUTCOMES
 from prodigy_storage.codecs.streams import EVENTS
 from prodigy_storage.codecs.trees import undecodable, verify
 from prodigy_storage.codecs.values import micros, parse_time
@@ -146,6 +147,8 @@ DATA_KINDS: tuple[Kind, ...] = (
     QUARANTINE,
     LOCK_BREAK,
     DEAD_LETTER,
+    ARCHIVED_LETTER,
+    REDRIVE,
     CHECKPOINT,
     JOB_STATE,
     PRODIGY_JOB_STATE,
@@ -161,5 +164,5 @@ DATA_KINDS: tuple[Kind, ...] = (
 """The kinds that are data: backed up, restored, migrated, in an order in which what names something comes after it."""
 PASSING_KINDS: tuple[Kind, ...] = (LEASE, HEARTBEAT, RESUME_LOCK, RUN_REQUEST, PROBE)
 """The others: what they say is true of one store and its processes alone."""
-DATA_STREAMS: tuple[Stream, ...] = (PROGRESS, EVENTS, LOGS)
+DATA_STREAMS: tuple[Stream, ...] = (PROGRESS, EVENTS, LOGS, OUTCOMES)
 """The streams that are data; all of them come before any kind, as checkpoints hold places in them."""

@@ -11,6 +11,7 @@ from prodigy_storage.codecs.kinds import (
     ORPHANED_WORKTREES,
     PRODIGY_CHECKPOINT,
     PRODIGY_JOB_STATE,
+    REDRIVE,
     WORKTREE,
 )
 from prodigy_storage.codecs.progress import PROGRESS
@@ -21,6 +22,7 @@ _OF_REPOS = (
     EVENTS,
     PROGRESS,
     DEAD_LETTER,
+    REDRIVE,
     CHECKPOINT,
     MAPPING,
     PRODIGY_JOB_STATE,
