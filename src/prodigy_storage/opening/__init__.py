@@ -87,6 +87,8 @@ def open_effective(
     """
     runtime = system_runtime()
     storage = wrapped(backend_of(found), found.settings, runtime)
+    if found.saves_at_close:
+        runtime.background.at_exit(storage.close)  # after the hooks of the store, which come later
     try:
         return Store(
             storage,

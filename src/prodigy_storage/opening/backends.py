@@ -67,8 +67,10 @@ def open_file(url: str, settings: StorageSettings | None = None) -> Storage:
 
 def open_memory(url: str, settings: StorageSettings | None = None) -> Storage:
     """The backend for `memory:` URLs; each one is a new store, empty unless it is persisted."""
-    from prodigy_storage.adapters.memory import MemoryStorage  # noqa: PLC0415  # loaded when it is asked for
+    from prodigy_storage.adapters.memory import MemoryStorage, PersistedMemoryStorage  # noqa: PLC0415  # likewise
 
     del url
     chosen = (settings or StorageSettings()).memory
+    if chosen.persist_to_disk and chosen.persistence_path is not None:
+        return PersistedMemoryStorage(chosen.persistence_path, max_bytes=chosen.max_memory)
     return MemoryStorage(max_bytes=chosen.max_memory)

@@ -61,6 +61,11 @@ class Effective:
         return self.settings.file.base_dir or os.fspath(_home_root())
 
     @property
+    def saves_at_close(self) -> bool:
+        """Whether the store is lost if nobody closes it."""
+        return not self.url and self.settings.backend == "memory" and self.settings.memory.persist_to_disk
+
+    @property
     def reopens(self) -> str | StorageSettings:
         """What opens the same store in another process."""
         return self.url or self.settings

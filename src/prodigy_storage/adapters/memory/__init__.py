@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from prodigy_storage.adapters.memory.persisted import PersistedMemoryStorage
 from prodigy_storage.adapters.memory.storage import MemoryStorage
 
-__all__ = ["MemoryStorage"]
+__all__ = ["MemoryStorage", "PersistedMemoryStorage"]
