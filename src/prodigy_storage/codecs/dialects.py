@@ -10,12 +10,12 @@ import attrs
 
 from prodigy_storage.codecs import kinds
 from prodigy_storage.codecs.event_types import EventTypes
-from prodigy_storage.codecs.json_text import write
+from prodigy_storage.codecs.json_text import Unwritable, write
 from prodigy_storage.codecs.prodigy.events import ProdigyEventTypes, check_lines
 from prodigy_storage.codecs.prodigy.exact import exact, exact_tree, shallow, unwritables
 from prodigy_storage.codecs.streams import EVENTS
 from prodigy_storage.codecs.trees import encoded, parse, unsealed
-from prodigy_storage.errors import ConfigError
+from prodigy_storage.errors import ConfigError, Corrupt
 from prodigy_storage.model.dead_letters import DeadLetter
 from prodigy_storage.model.events import Event
 from prodigy_storage.model.mappings import SessionJobMapping
@@ -140,14 +140,22 @@ class ProdigyStorage:
 
     def _body(self, scope: Scope, put: Put) -> bytes:
         bare, ours = unsealed(put.body)
-        if not ours:
+        known = {} if put.expect is Expect.ABSENT else self.inner.fetch(scope, put.kind, [put.id], fresh=True)
+        if put.id not in known and not ours:
             return put.body
         cls, tree, name = _TYPES[put.kind.name], parse(bare), f"{put.kind.name} {put.id}"
-        known = {} if put.expect is Expect.ABSENT else self.inner.fetch(scope, put.kind, [put.id], fresh=True)
         if put.id not in known:
             return encoded(write(exact(cls, tree, name)))
-        before = list(unwritables(exact_tree(cls, parse(known[put.id].body), name)))
+        before = _unwritables(cls, known[put.id].body, name)
         for found in unwritables(exact_tree(cls, shallow(tree, name), name)):
             if found not in before:
                 raise found.error
         return bare
+
+
+def _unwritables(cls: type[Any], body: bytes, name: str) -> list[Unwritable]:
+    """What was stored already and could not be written."""
+    try:
+        return list(unwritables(exact_tree(cls, parse(body), name)))
+    except Corrupt:
+        return []

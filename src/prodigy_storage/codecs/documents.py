@@ -50,7 +50,7 @@ class Listing(Generic[T]):
 
 @attrs.frozen
 class Codec(Generic[T]):
-    """How one type of value becomes a document and comes back.
+    """How one type of value becomes a document and comes back. One that another program wrote gets no checksum.
 
     Args:
         type: An attrs class.
@@ -72,7 +72,9 @@ class Codec(Generic[T]):
         before = self._tree(self.decode(over))
         if same(before, after):
             return over.body
-        return self._finished(encoded(patched(unsealed(over.body)[0].decode(), before, self._checked(after))))
+        bare, ours = unsealed(over.body)
+        text = encoded(patched(bare.decode(), before, self._checked(after)))
+        return self._finished(text) if ours else text
 
     def decode(self, document: Document) -> T:
         """The value of a document.

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 _LENIENT = re.compile(
     r"\s*(\d{4})-(\d{1,2})-(\d{1,2})(?:\s*[Tt]\s*|\s+)(\d{1,2}):(\d{1,2}):(\d{1,2})(?:\.(\d+))?"
-    r"\s*(?:([Zz]|UTC)|([+-])(\d{2}):?(\d{2}))\s*"
+    r"\s*(?:([Zz]|UTC)|([+\u2212-])(\d{2}):?(\d{2}))\s*"
 )
 
 
