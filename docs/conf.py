@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from importlib.metadata import version as installed
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from cli_tree import MARK, markdown  # beside this file
 
 project = "prodigy-storage"
 author = "the prodigy-storage contributors"
@@ -23,3 +30,14 @@ autodoc_default_options = {"members": True, "member-order": "bysource"}
 autodoc_typehints = "signature"
 autodoc_preserve_defaults = True
 napoleon_numpy_docstring = False
+
+
+def fill_in(_app: Any, document: str, source: list[str]) -> None:
+    """Put the command tree into its page, as the program has it now."""
+    if document == "reference/cli":
+        source[0] = source[0].replace(MARK, markdown())
+
+
+def setup(app: Any) -> None:
+    """Register what is made while building."""
+    app.connect("source-read", fill_in)
