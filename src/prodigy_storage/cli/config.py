@@ -18,7 +18,11 @@ from prodigy_storage.errors import ConfigError
 from prodigy_storage.model.settings import StorageSettings
 from prodigy_storage.opening import Effective
 
-_COLUMNS = (Column(title="setting"), Column(title="value", cut="middle", least=16), Column(title="from"))
+_COLUMNS = (
+    Column(title="setting"),
+    Column(title="value", cut="middle", least=16),
+    Column(title="from", cut="middle", least=16),
+)
 _ARGUMENTS = {"target": "--root"}
 
 
@@ -80,7 +84,7 @@ def _origin(origin: Origin) -> str:
 
 def _show(out: Console, values: Mapping[str, Any], origins: Mapping[str, Origin]) -> None:
     rows: list[Sequence[Cell]] = [
-        [path, "" if value is None else _text(value), _from(origins.get(path))] for path, value in values.items()
+        [path, "" if value is None else _text(value), _from(path, origins.get(path))] for path, value in values.items()
     ]
     for line in table(_COLUMNS, rows, out.width):
         out.print(line, soft_wrap=True)
@@ -90,9 +94,10 @@ def _text(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else shown(str(value))
 
 
-def _from(origin: Origin | None) -> Cell:
+def _from(path: str, origin: Origin | None) -> Cell:
+    """Who said it; of a file also where, if it is not where one would look."""
     if origin is None or origin.source is Source.DEFAULT:
         return ("default", "dim")
     if origin.source is Source.ENVIRONMENT:
         return f"${origin.name}"
-    return shown(_origin(origin))
+    return shown(_origin(origin).removesuffix(f": storage.{path}"))
