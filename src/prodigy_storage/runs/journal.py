@@ -124,6 +124,8 @@ class Journal:
             self._around.checkpoints.save(
                 self.setup.repo, checkpoint, summary=summary, guard=(self.grant.guard,), retention=self.retention
             )
+            if self._around.state_writer is not None:
+                self._around.state_writer.save(self.setup, checkpoint, guard=(self.grant.guard,))
 
     def advance(self, setup: Setup) -> None:
         """Store how far the setup phase came, or what it gave."""

@@ -8,7 +8,6 @@ from typing import TypeAlias, cast
 
 import attrs
 
-from prodigy_storage.codecs.checkpoints import encode_setup
 from prodigy_storage.errors import Fenced, InvalidTransition, StorageError
 from prodigy_storage.model.events import JobFailed
 from prodigy_storage.model.jobs import JobState, Setup, StepResult, WorkItem
@@ -95,7 +94,7 @@ class Preparation:
         self._advance(attrs.evolve(self.setup, steps=tuple(completed), variables=variables))
 
     def _advance(self, setup: Setup) -> None:
-        encode_setup(setup)  # an item that is no JSON is found before anything is written
+        self._around.check(setup)
         self._journal.advance(setup)
         self.setup = setup
 

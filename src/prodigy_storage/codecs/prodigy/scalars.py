@@ -75,10 +75,13 @@ def number(value: Any, path: str) -> float:
     return found
 
 
+_BEYOND_SINGLE = (2**25 - 1) * 2.0**103  # halfway between the greatest float of 32 bits and the next power of two
+
+
 def single(value: Any, path: str) -> float:
     """A float of 32 bits; its digits stay, as Prodigy rounds them when it reads."""
     found = number(value, path)
-    if abs(found) > 3.4028234663852886e38:
+    if abs(found) >= _BEYOND_SINGLE:
         raise refuse(path, value, "is beyond 32 bits and would become infinite")
     return found
 
