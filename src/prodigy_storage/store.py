@@ -20,6 +20,7 @@ from prodigy_storage.ports.runtime import Runtime
 from prodigy_storage.ports.storage import Capability, Storage
 from prodigy_storage.redrive import Redrives
 from prodigy_storage.redrive.surroundings import Surroundings as RedriveSurroundings
+from prodigy_storage.retention import Retention, RetentionSurroundings
 from prodigy_storage.runs.service import Runs
 from prodigy_storage.runs.surroundings import Surroundings
 from prodigy_storage.services.catalog import Repo, repos
@@ -27,6 +28,8 @@ from prodigy_storage.services.checkpoints import Checkpoints
 from prodigy_storage.services.dead_letters import DeadLetters
 from prodigy_storage.services.events import Events
 from prodigy_storage.services.health import Health, examine
+from prodigy_storage.services.job_state_writer import JobStateWriter
+from prodigy_storage.services.job_states import JobStates
 from prodigy_storage.services.locks import Locks
 from prodigy_storage.services.logs import Logs
 from prodigy_storage.services.mappings import Mappings
@@ -78,6 +81,7 @@ class Store:
         self.sessions: Sessions = Sessions(storage, around.clock, around.ids)
         self.checkpoints: Checkpoints = Checkpoints(storage, around.clock)
         self.mappings: Mappings = Mappings(storage)
+        self.job_states: JobStates = JobStates(storage)
         self.logs: Logs = Logs(storage, around.clock)
         self.worktrees: Worktrees = Worktrees(storage, around.clock, checkouts, self._is_run)
         self.transfers: Transfers = Transfers(storage, around.clock, CompressedFiles(), self.events.flush)
@@ -91,6 +95,7 @@ class Store:
                 sessions=self.sessions,
                 checkpoints=self.checkpoints,
                 mappings=self.mappings,
+                state_writer=JobStateWriter(storage) if self.dialect is Dialect.PRODIGY_0_4 else None,
             )
         )
         self.redrives: Redrives = Redrives(
@@ -101,6 +106,19 @@ class Store:
                 dlq=self.dlq,
                 teller=teller,
                 in_threads=in_threads,
+            )
+        )
+
+        self.retention: Retention = Retention(
+            RetentionSurroundings(
+                clock=around.clock,
+                locks=self.locks,
+                events=self.events,
+                dlq=self.dlq,
+                checkpoints=self.checkpoints,
+                worktrees=self.worktrees,
+                logs=self.logs,
+                runs=self.runs,
             )
         )
 

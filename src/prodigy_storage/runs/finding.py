@@ -6,30 +6,33 @@ from collections.abc import Callable
 
 import attrs
 
-from prodigy_storage.codecs.kinds import CHECKPOINT
+from prodigy_storage.codecs.kinds import CHECKPOINT, PRODIGY_JOB_STATE
 from prodigy_storage.errors import Ambiguous, Corrupt, NotFound
 from prodigy_storage.model.jobs import Setup
 from prodigy_storage.model.sessions import Session
 from prodigy_storage.ports.locks import Lease
 from prodigy_storage.ports.storage import Damage
+from prodigy_storage.runs.adopting import stored_setup
 from prodigy_storage.runs.surroundings import Surroundings
 
 
 def find(around: Surroundings, id: str, repo: str | None) -> Setup:
     """See `Runs.find`."""
     session = readable_session(around, id, lambda _: None)
+    job = session.mapreduce_data.job_id if session is not None and session.mapreduce_data else id
     if session is not None and session.repo and session.mapreduce_data:
-        return around.checkpoints.setup(session.repo, session.mapreduce_data.job_id)
+        return stored_setup(around, session.repo, job)
     places = {(place, mapping.job_id) for place, mapping in around.mappings.find(id, repo=repo).items()} or {
         (scope[0], scope[1])
-        for scope in around.storage.scopes(CHECKPOINT)
-        if scope[1:] == (id,) and repo in (None, scope[0])
+        for kind in (CHECKPOINT, PRODIGY_JOB_STATE)
+        for scope in around.storage.scopes(kind)
+        if scope[1:] == (job,) and repo in (None, scope[0])
     }
     if not places:
         raise NotFound(f"there is no session or job {id}", hint="prodigy-storage sessions list shows what is there")
     if len(places) > 1:
         raise Ambiguous(f"{len(places)} projects have a job {id}", candidates=tuple(sorted(name for name, _ in places)))
-    return around.checkpoints.setup(*places.pop())
+    return stored_setup(around, *places.pop())
 
 
 def readable_session(around: Surroundings, id: str, on_damage: Callable[[Damage], None]) -> Session | None:

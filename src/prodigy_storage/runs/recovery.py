@@ -14,6 +14,7 @@ from prodigy_storage.model.dead_letters import DeadLetter
 from prodigy_storage.model.jobs import JobState, Outcome, Progress, Setup
 from prodigy_storage.model.sessions import Phase
 from prodigy_storage.ports.storage import Damage
+from prodigy_storage.runs.adopting import adopted
 from prodigy_storage.runs.facts import Fact, Facts
 from prodigy_storage.runs.journal import read_on
 from prodigy_storage.runs.surroundings import Surroundings
@@ -68,6 +69,10 @@ def look(around: Surroundings, setup: Setup) -> Recovered:
         found.checkpoint, found.number = checkpoint, checkpoint.number
         found.state, found.cursor = checkpoint.state, checkpoint.progress
         break
+    if found.checkpoint is None:
+        foreign = adopted(around, setup.repo, setup.job_id)
+        if foreign is not None:
+            found.state, found.damage = foreign.state, [*found.damage, *foreign.damage]
     _fold_later(around, setup, found)
     _fold_dead_letters(around, setup, found)
     return found

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import attrs
 
-from prodigy_storage.codecs.checkpoints import encode_setup
 from prodigy_storage.errors import InvalidTransition
 from prodigy_storage.model.checkpoints import CheckpointRetention, CheckpointTrigger, ResumeStrategy
 from prodigy_storage.model.events import CheckpointLoaded, JobResumed, JobStarted, MapReduceConfig
@@ -17,6 +16,7 @@ from prodigy_storage.model.values import Json
 from prodigy_storage.ports.locks import Grant
 from prodigy_storage.ports.names import check_name
 from prodigy_storage.ports.storage import Damage, Durability
+from prodigy_storage.runs.adopting import adopt
 from prodigy_storage.runs.finding import readable_session
 from prodigy_storage.runs.journal import Journal
 from prodigy_storage.runs.listening import Ear
@@ -78,7 +78,7 @@ class Runs(Overseeing):
             metadata={"workflow_name": workflow_name, **(metadata or {})},
             complete=phase is None,
         )
-        encode_setup(setup)
+        around.check(setup)
         manner = Manner.of(durability, trigger, retention)
         with self._leased(setup) as grant:
             return self._begin(store_setup(around, setup, grant), grant, manner, phase)
@@ -96,6 +96,9 @@ class Runs(Overseeing):
         retention: CheckpointRetention | None = None,
     ) -> Run:
         """Go on with a job. What was acknowledged is not done again; what was in flight is.
+
+        A job that Prodigy began goes on from its newest state: our first checkpoint says what that does, and its own
+        files stay as they are. Its items are tried as often as Prodigy's `resume-job` would, twice after a failure.
 
         A completed job gives a run with nothing to do, which writes nothing.
 
@@ -129,7 +132,7 @@ class Runs(Overseeing):
             )
         manner = Manner.of(durability, trigger, retention)
         with self._leased(setup, force=force, above=self._epoch(setup, session)) as grant:
-            setup = self._around.checkpoints.setup(setup.repo, setup.job_id)
+            setup = adopt(self._around, setup, grant)
             if damage:
                 self._around.sessions.set_aside(setup.session_id)
             if not setup.complete:
