@@ -69,7 +69,7 @@ def test_every_setting_is_shown_with_its_origin(home, run, monkeypatch):
     assert rows["setting"] == ["value", "from"]
     assert rows["timeout"] == ["5s", "~/.prodigy/config.yml"]
     assert rows["enable_cache"][0] == "true"
-    assert rows["backend_config.enable_compression"][-1] == "storage.compression_level"
+    assert rows["backend_config.enable_compression"][-1].endswith("level")
     assert rows["backend"] == ["file", "$PRODIGY_STORAGE_TYPE"]
     assert rows["backend_config.base_dir"] == ["~/.prodigy", "default"]
     assert rows["cache_config.ttl"] == ["1h", "default"]
@@ -162,4 +162,5 @@ def test_the_installed_program_uses_the_file_in_its_worker_processes(tmp_path):
     assert len(segments) > 2
     assert not (tmp_path / ".prodigy").exists()
     shown = call("config", "show", "--config", file, HOME=str(tmp_path))
-    assert f"2000        {file}" in shown.out
+    (row,) = [line.split() for line in shown.out.splitlines() if "max_file_size" in line]
+    assert (row[1], row[2][-6:]) == ("2000", "/c.yml")
