@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from types import TracebackType
 from typing import Self, cast
+from warnings import warn
 
 from prodigy_storage.adapters.archives import CompressedFiles
-from prodigy_storage.adapters.runtime import in_threads, system_runtime
+from prodigy_storage.adapters.runtime import PathLike, canonical, in_threads, system_runtime
 from prodigy_storage.codecs.dialects import Dialect, event_types_of, speaking
 from prodigy_storage.codecs.telling import Teller
 from prodigy_storage.errors import NotFound
@@ -33,6 +34,7 @@ from prodigy_storage.services.job_states import JobStates
 from prodigy_storage.services.locks import Locks
 from prodigy_storage.services.logs import Logs
 from prodigy_storage.services.mappings import Mappings
+from prodigy_storage.services.projects import Projects, name_of
 from prodigy_storage.services.sessions import Sessions
 from prodigy_storage.services.usage import Usage, measure
 from prodigy_storage.services.worktrees import Worktrees
@@ -81,6 +83,7 @@ class Store:
         self.sessions: Sessions = Sessions(storage, around.clock, around.ids)
         self.checkpoints: Checkpoints = Checkpoints(storage, around.clock)
         self.mappings: Mappings = Mappings(storage)
+        self.projects: Projects = Projects(storage, around.clock)
         self.job_states: JobStates = JobStates(storage)
         self.logs: Logs = Logs(storage, around.clock)
         self.worktrees: Worktrees = Worktrees(storage, around.clock, checkouts, self._is_run)
@@ -134,6 +137,26 @@ class Store:
     def usage(self, *, repo: str | None = None, job: str | None = None) -> Usage:
         """How much is stored by everything, by a project, or by a job of a project."""
         return measure(self.storage, scope_of(repo, job))
+
+    def repo(self, project: str | PathLike[str], *, name: str | None = None) -> str:
+        """The name under which a project's data is kept, which is remembered with its directory.
+
+        Another directory of the same name is warned of: the two would share their data. Give one of them another
+        `name`; `prodigy-storage repos` shows all that were opened.
+
+        Args:
+            project: The directory; links are followed.
+            name: Another name than its last component.
+
+        Raises:
+            ConfigError: it is the root of the file system, and there is no `name`.
+        """
+        path = canonical(project)
+        repo = name or name_of(path)
+        others = self.projects.claim(repo, path)
+        if others:
+            warn(f"{repo} is the name of {path} and of {', '.join(others)}: they share their data", stacklevel=2)
+        return repo
 
     def repos(self) -> list[Repo]:
         """Every project that has data, with its jobs."""

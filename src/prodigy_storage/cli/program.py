@@ -72,6 +72,10 @@ _VERBS = {
     "backup": ("prodigy_storage.cli.backup:backup", "Write everything, a project or a job into one file."),
     "verify": ("prodigy_storage.cli.backup:verify", "Check every digest of a backup."),
     "restore": ("prodigy_storage.cli.backup:restore", "Write what a backup holds into the store."),
+    "clean": (
+        "prodigy_storage.cli.clean:clean",
+        "Remove what is old: worktrees, sessions, logs, state, events, dead letters.",
+    ),
     "config": ("prodigy_storage.cli.config:config", "Show the settings that count, and where each came from."),
     "migrate": ("prodigy_storage.cli.migrate:migrate", "Copy a project's own .prodigy directory into the store."),
     "health": ("prodigy_storage.cli.health:health", "Try the store out: write, sync, read back, lock."),

@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 
 from prodigy_storage.codecs.logs import LOGS, decode_logs, encode_logs
+from prodigy_storage.codecs.values import micros
 from prodigy_storage.model.logs import LEVELS, LogRecord, LogSession
 from prodigy_storage.model.values import Json
 from prodigy_storage.ports.clock import Clock
-from prodigy_storage.ports.storage import Append, Batch, Cursor, Damage, Durability, Storage
+from prodigy_storage.ports.storage import Append, Batch, Cursor, Damage, Durability, Storage, Trim
 
 OnDamage = Callable[[Damage], None]
 _NAME = "%Y%m%d_%H%M%S"
@@ -80,6 +81,14 @@ class Logs:
         numbered = ((record.timestamp, number, record) for number, record in enumerate(fitting))
         found = sorted(numbered) if limit is None else heapq.nlargest(limit, numbered)[::-1]
         yield from (record for _, _, record in found)
+
+    def count(self, session: LogSession, *, before: datetime) -> int:
+        """How many lines of a log are older; what cannot be read counts for nothing."""
+        return sum(record.timestamp < before for record in self._records(session, lambda _: None))
+
+    def trim(self, session: LogSession, *, before: datetime) -> None:
+        """Remove the lines of a log that are older. What a living writer still writes to may stay."""
+        self._storage.commit(Batch((session.repo, session.name), [Trim(LOGS, micros(before))]))
 
     def _records(self, session: LogSession, on_damage: OnDamage) -> Iterator[LogRecord]:
         scope = (session.repo, session.name)
