@@ -57,6 +57,10 @@ class _Lease(msgspec.Struct):
     owner: dict[str, Any] | None = None
 
 
+class _Project(msgspec.Struct):
+    claimed_at: str
+
+
 class _LockBreak(msgspec.Struct):
     at: int
     name: str
@@ -87,6 +91,10 @@ def _mapping(found: _Mapping) -> Index:
 
 def _lease(found: _Lease) -> Index:
     return Index(found.acquired_at, {"held": "yes" if found.owner else "no"})
+
+
+def _project(found: _Project) -> Index:
+    return Index(micros(parse_time(found.claimed_at)))
 
 
 def _lock_break(found: _LockBreak) -> Index:
@@ -131,6 +139,8 @@ HEARTBEAT = Kind("heartbeat", _unindexed)
 RESUME_LOCK = Kind("resume_lock", _unindexed)
 QUARANTINE = Kind("quarantine", _unindexed)
 PROBE = Kind("probe", _unindexed)
+PROJECT = Kind("project", _index(_Project, _project))
+"""A directory that was opened under the name of a project."""
 
 # --- files that only Prodigy itself writes
 PRODIGY_JOB_STATE = Kind("prodigy_job_state", indexes.job_state, ("complete",))
@@ -157,12 +167,11 @@ DATA_KINDS: tuple[Kind, ...] = (
     REDUCE_CHECKPOINT,
     WORKTREE,
     ORPHANED_WORKTREES,
-    LOCK_BREAK,
     MAPPING,
     SESSION,
 )
 """The kinds that are data: backed up, restored, migrated, in an order in which what names something comes after it."""
-PASSING_KINDS: tuple[Kind, ...] = (LEASE, HEARTBEAT, RESUME_LOCK, RUN_REQUEST, PROBE)
+PASSING_KINDS: tuple[Kind, ...] = (LEASE, HEARTBEAT, RESUME_LOCK, RUN_REQUEST, EVENT_ARCHIVING, PROBE)
 """The others: what they say is true of one store and its processes alone."""
 DATA_STREAMS: tuple[Stream, ...] = (PROGRESS, EVENTS, LOGS, OUTCOMES)
 """The streams that are data; all of them come before any kind, as checkpoints hold places in them."""

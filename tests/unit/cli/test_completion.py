@@ -6,19 +6,21 @@ import shutil
 import subprocess
 
 import pytest
+from click.shell_completion import BashComplete
 
-from .conftest import PROGRAM, call, environment
+from prodigy_storage.cli.completion import VARIABLE
+from prodigy_storage.cli.program import program
+from prodigy_storage.cli.settings import NAME, Settings
+from prodigy_storage.opening import open as open_store
+
+from .conftest import environment
 
 
-def completed(*words, root=None):
-    """What bash would be offered for the last of the words."""
-    line = ["prodigy-storage", *(("--root", str(root)) if root else ()), *words]
-    asked = environment(
-        _PRODIGY_STORAGE_COMPLETE="bash_complete", COMP_WORDS=" ".join(line), COMP_CWORD=str(len(line) - 1)
-    )
-    done = subprocess.run([PROGRAM], env=asked, capture_output=True, text=True, timeout=60, check=True)
-    assert not done.stderr
-    return [line.partition(",")[2] for line in done.stdout.splitlines() if line]
+def completed(*words, root):
+    """What a shell would be offered for the last of the words."""
+    asked = BashComplete(program, {"obj": Settings()}, NAME, VARIABLE)
+    *before, incomplete = words
+    return [item.value for item in asked.get_completions(["--root", str(root), *before], incomplete)]
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
@@ -53,7 +55,8 @@ def test_bash_completes_with_the_script():
 def test_verbs_options_and_stored_names(parsed):
     """Verbs, their options, and the names of projects, sessions, jobs and items are completed."""
     root, _ = parsed
-    session = call("sessions", "list", "--root", root, "--json").json["data"]["sessions"][0]["id"]
+    with open_store(root) as store:
+        (session,) = [one.id for one in store.sessions.list().values]
     assert {"sessions", "usage", "backup"} <= set(completed("", root=root))
     assert completed("dlq", "insp", root=root) == ["inspect"]
     assert "--repo" in completed("usage", "--re", root=root)
