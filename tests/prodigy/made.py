@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import enum
-import math
+import json
 import types
 import typing
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
 import attrs
 from hypothesis import strategies as st
@@ -17,13 +18,12 @@ from prodigy_storage.model.prodigy.values import Cases, Human, Tagged, Whole, Wo
 from prodigy_storage.model.sessions import Timing
 from prodigy_storage.model.values import Duration
 
-from .checker_samples import SAMPLES
-
 U32 = 2**32 - 1
 U64 = 2**64 - 1
 SHORT = {"attempt", "checkpoint_version", "version", "failure_count", "attempt_number"}
 SHORT |= {"iterations_completed", "files_changed"}
-OURS = {"repo", "epoch", "claim", "session_id_of_attempt"}
+OURS = {("Session", "repo"), ("Session", "epoch"), ("DeadLetter", "claim"), ("Failure", "session_id")}
+"""Additions of ours, which the program drops."""
 
 STRANGE = ["", " ", "ß\u2028\ufeff", "\x00\x1f\x7f\x85", "\U0001d518\U0010ffff", '"\\/', "x" * 5000, "null", "-0"]
 texts = st.one_of(st.text(max_size=12), st.sampled_from(STRANGE))
@@ -34,7 +34,7 @@ keys = st.one_of(
 
 def whole(low, high):
     """Integers with a liking for both ends."""
-    return st.one_of(st.integers(low, high), st.sampled_from(sorted({low, 0, 1, high})))
+    return st.one_of(st.integers(low, high), st.sampled_from(sorted({low, max(low, 0), max(low, 1), high})))
 
 
 def exact(value):
@@ -86,9 +86,10 @@ def human(parts):
 humans = st.tuples(st.one_of(st.integers(0, 10**6), whole(0, U64)), whole(0, 999_999_999)).map(human)
 timings = st.builds(Timing, secs=whole(0, U64), nanos=whole(0, 999_999_999))
 durations = st.builds(Duration, whole(-(10**15), 9_223_372_036_854_774), whole(0, 999_999_999))
-steps = st.lists(
-    st.sampled_from([SAMPLES["workflow-step"], {"shell": "true"}, SAMPLES["workflow-step/foreach"]]), max_size=2
-)
+_JOBS = (Path(__file__).parent / "corpus").glob("state/*/mapreduce/jobs/*/checkpoint-v*.json")
+_STEPS = [step for job in sorted(_JOBS) for step in json.loads(job.read_text("utf-8"))["agent_template"]]
+steps = st.lists(st.sampled_from(_STEPS), max_size=2)
+"""Steps as the program spells them out."""
 errors = st.one_of(
     st.sampled_from(
         [
@@ -114,7 +115,11 @@ _KNOWN = {
     ErrorType: errors,
     type(None): st.none(),
 }
-_NAMED = {"agent_template": steps, "reduce_commands": st.one_of(st.none(), steps)}
+_NAMED = {
+    "checkpoint_format_version": whole(1, U32),
+    "agent_template": steps,
+    "reduce_commands": st.one_of(st.none(), steps),
+}
 _SINGLE = {"progress_pct": st.sampled_from([0.0, 12.5, 99.9, 1e-6, 1e13, 3.4028235e38, 1e-45, 33.333332])}
 
 
@@ -185,19 +190,21 @@ def instances(cls, **given):
     hints = typing.get_type_hints(cls, include_extras=True)
     made = {}
     for field in attrs.fields(cls):
-        if not field.init or field.name in OURS:
+        if not field.init or (cls.__name__, field.name) in OURS:
             continue
-        known = given.get(field.name) or _NAMED.get(field.name) or _SINGLE.get(field.name)
-        made[field.name.lstrip("_")] = known or of(hints[field.name], field.name)
+        known = {**_NAMED, **_SINGLE, **given}
+        made[field.name] = known[field.name] if field.name in known else of(hints[field.name], field.name)
     return st.builds(cls, **made)
 
 
-def same(ours, theirs):
-    """Whether two JSON trees say the same; floats and integers differ, as in the files."""
-    if isinstance(ours, dict):
-        return isinstance(theirs, dict) and ours.keys() == theirs.keys() and all(same(ours[k], theirs[k]) for k in ours)
-    if isinstance(ours, list):
-        return isinstance(theirs, list) and len(ours) == len(theirs) and all(map(same, ours, theirs))
-    if isinstance(ours, float) and isinstance(theirs, float):
-        return ours == theirs and math.copysign(1, ours) == math.copysign(1, theirs)
-    return type(ours) is type(theirs) and ours == theirs
+def difference(ours, theirs, path="document"):
+    """Where two JSON trees first say something else, or None; floats and integers differ, as in the files."""
+    if type(ours) is not type(theirs):
+        return f"{path}: {ours!r} became {theirs!r}"
+    if isinstance(ours, dict) and ours.keys() == theirs.keys():
+        pairs = [(ours[key], theirs[key], f"{path}.{key}") for key in ours]
+    elif isinstance(ours, list) and len(ours) == len(theirs):
+        pairs = [(one, other, f"{path}[{index}]") for index, (one, other) in enumerate(zip(ours, theirs, strict=True))]
+    else:
+        return None if repr(ours) == repr(theirs) else f"{path}: {ours!r} became {theirs!r}"
+    return next(filter(None, (difference(*pair) for pair in pairs)), None)
