@@ -3,42 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cached_property
 from types import TracebackType
-from typing import Self, cast
+from typing import TYPE_CHECKING, Self, cast
 from warnings import warn
 
-from prodigy_storage.adapters.archives import CompressedFiles
-from prodigy_storage.adapters.runtime import PathLike, canonical, in_threads, system_runtime
+from prodigy_storage.adapters.runtime import AnyPath, canonical, in_threads, system_runtime
 from prodigy_storage.codecs.dialects import Dialect, event_types_of, speaking
-from prodigy_storage.codecs.telling import Teller
 from prodigy_storage.errors import NotFound
-from prodigy_storage.model.dead_letters_limits import DeadLetterLimits
 from prodigy_storage.model.events import Event
-from prodigy_storage.ports.checkouts import Checkouts
 from prodigy_storage.ports.names import scope_of
 from prodigy_storage.ports.presence import Presence
 from prodigy_storage.ports.runtime import Runtime
 from prodigy_storage.ports.storage import Capability, Storage
-from prodigy_storage.redrive import Redrives
-from prodigy_storage.redrive.surroundings import Surroundings as RedriveSurroundings
-from prodigy_storage.retention import Retention, RetentionSurroundings
-from prodigy_storage.runs.service import Runs
-from prodigy_storage.runs.surroundings import Surroundings
-from prodigy_storage.services.catalog import Repo, repos
-from prodigy_storage.services.checkpoints import Checkpoints
-from prodigy_storage.services.dead_letters import DeadLetters
 from prodigy_storage.services.events import Events
-from prodigy_storage.services.health import Health, examine
-from prodigy_storage.services.job_state_writer import JobStateWriter
-from prodigy_storage.services.job_states import JobStates
 from prodigy_storage.services.locks import Locks
-from prodigy_storage.services.logs import Logs
-from prodigy_storage.services.mappings import Mappings
-from prodigy_storage.services.projects import Projects, name_of
-from prodigy_storage.services.sessions import Sessions
-from prodigy_storage.services.usage import Usage, measure
-from prodigy_storage.services.worktrees import Worktrees
-from prodigy_storage.transfer.service import Transfers
+
+if TYPE_CHECKING:
+    from prodigy_storage.codecs.telling import Teller
+    from prodigy_storage.model.dead_letters_limits import DeadLetterLimits
+    from prodigy_storage.ports.checkouts import Checkouts
+    from prodigy_storage.redrive import Redrives
+    from prodigy_storage.retention import Retention
+    from prodigy_storage.runs.service import Runs
+    from prodigy_storage.services.catalog import Repo
+    from prodigy_storage.services.checkpoints import Checkpoints
+    from prodigy_storage.services.dead_letters import DeadLetters
+    from prodigy_storage.services.health import Health
+    from prodigy_storage.services.job_states import JobStates
+    from prodigy_storage.services.logs import Logs
+    from prodigy_storage.services.mappings import Mappings
+    from prodigy_storage.services.projects import Projects
+    from prodigy_storage.services.sessions import Sessions
+    from prodigy_storage.services.usage import Usage
+    from prodigy_storage.services.worktrees import Worktrees
+    from prodigy_storage.transfer.service import Transfers
 
 
 class Store:
@@ -69,52 +68,137 @@ class Store:
         dialect: Dialect | str = Dialect.DOCUMENTED,
         checkouts: Checkouts | None = None,
     ) -> None:
-        around = runtime or system_runtime()
         self.dialect: Dialect = Dialect.of(dialect)
-        storage = speaking(storage, self.dialect)
-        self.storage: Storage = storage
+        self.storage: Storage = speaking(storage, self.dialect)
+        around = runtime or system_runtime()
         self._runtime = around
+        self._limits = dlq_limits
         self._locking = locking
-        presence = cast("Presence", storage) if Capability.PRESENCE in storage.capabilities else None
-        self.locks: Locks = Locks(storage, around, presence, exclusive=locking)
-        self.events: Events = Events(storage, around, event_types_of(self.dialect, event_types), self.locks)
-        teller = Teller(self.events.codec, around)
-        self.dlq: DeadLetters = DeadLetters(storage, teller=teller, clock=around.clock, limits=dlq_limits)
-        self.sessions: Sessions = Sessions(storage, around.clock, around.ids)
-        self.checkpoints: Checkpoints = Checkpoints(storage, around.clock)
-        self.mappings: Mappings = Mappings(storage)
-        self.projects: Projects = Projects(storage, around.clock)
-        self.job_states: JobStates = JobStates(storage)
-        self.logs: Logs = Logs(storage, around.clock)
-        self.worktrees: Worktrees = Worktrees(storage, around.clock, checkouts, self._is_run)
-        self.transfers: Transfers = Transfers(storage, around.clock, CompressedFiles(), self.events.flush)
-        self.runs: Runs = Runs(
+        self._checkouts = checkouts
+        presence = Capability.PRESENCE in storage.capabilities
+        self._presence = cast("Presence", self.storage) if presence else None
+        self.locks: Locks = Locks(self.storage, around, self._presence, exclusive=locking)
+        self.events: Events = Events(self.storage, around, event_types_of(self.dialect, event_types), self.locks)
+
+    # What follows is made, and its modules are loaded, when it is first used: each takes its part of a second.
+
+    @cached_property
+    def _teller(self) -> Teller:
+        from prodigy_storage.codecs.telling import Teller
+
+        return Teller(self.events.codec, self._runtime)
+
+    @cached_property
+    def dlq(self) -> DeadLetters:
+        """The dead letters."""
+        from prodigy_storage.services.dead_letters import DeadLetters
+
+        return DeadLetters(self.storage, teller=self._teller, clock=self._runtime.clock, limits=self._limits)
+
+    @cached_property
+    def sessions(self) -> Sessions:
+        """The sessions."""
+        from prodigy_storage.services.sessions import Sessions
+
+        return Sessions(self.storage, self._runtime.clock, self._runtime.ids)
+
+    @cached_property
+    def checkpoints(self) -> Checkpoints:
+        """The checkpoints of jobs."""
+        from prodigy_storage.services.checkpoints import Checkpoints
+
+        return Checkpoints(self.storage, self._runtime.clock)
+
+    @cached_property
+    def mappings(self) -> Mappings:
+        """Which session belongs to which job."""
+        from prodigy_storage.services.mappings import Mappings
+
+        return Mappings(self.storage)
+
+    @cached_property
+    def projects(self) -> Projects:
+        """The directories of projects."""
+        from prodigy_storage.services.projects import Projects
+
+        return Projects(self.storage, self._runtime.clock)
+
+    @cached_property
+    def job_states(self) -> JobStates:
+        """The states of jobs that Prodigy ran."""
+        from prodigy_storage.services.job_states import JobStates
+
+        return JobStates(self.storage)
+
+    @cached_property
+    def logs(self) -> Logs:
+        """What orchestrators said."""
+        from prodigy_storage.services.logs import Logs
+
+        return Logs(self.storage, self._runtime.clock)
+
+    @cached_property
+    def worktrees(self) -> Worktrees:
+        """The worktrees of sessions."""
+        from prodigy_storage.services.worktrees import Worktrees
+
+        return Worktrees(self.storage, self._runtime.clock, self._checkouts, self._is_run)
+
+    @cached_property
+    def transfers(self) -> Transfers:
+        """Copies, backups and migrations."""
+        from prodigy_storage.adapters.archives import CompressedFiles
+        from prodigy_storage.transfer.service import Transfers
+
+        return Transfers(self.storage, self._runtime.clock, CompressedFiles(), self.events.flush)
+
+    @cached_property
+    def runs(self) -> Runs:
+        """The runs of jobs."""
+        from prodigy_storage.runs.service import Runs
+        from prodigy_storage.runs.surroundings import Surroundings
+        from prodigy_storage.services.dead_letters import DeadLetters
+        from prodigy_storage.services.job_state_writer import JobStateWriter
+
+        return Runs(
             Surroundings(
-                storage=storage,
-                runtime=around,
+                storage=self.storage,
+                runtime=self._runtime,
                 locks=self.locks,
                 events=self.events,
-                dlq=DeadLetters(storage, teller=teller, limits=dlq_limits, tells_additions=False),
+                dlq=DeadLetters(self.storage, teller=self._teller, limits=self._limits, tells_additions=False),
                 sessions=self.sessions,
                 checkpoints=self.checkpoints,
                 mappings=self.mappings,
-                state_writer=JobStateWriter(storage) if self.dialect is Dialect.PRODIGY_0_4 else None,
+                state_writer=JobStateWriter(self.storage) if self.dialect is Dialect.PRODIGY_0_4 else None,
             )
         )
-        self.redrives: Redrives = Redrives(
-            RedriveSurroundings(
-                storage=storage,
-                runtime=around,
-                presence=presence,
+
+    @cached_property
+    def redrives(self) -> Redrives:
+        """Dead letters that are run again."""
+        from prodigy_storage.redrive import Redrives
+        from prodigy_storage.redrive.surroundings import Surroundings
+
+        return Redrives(
+            Surroundings(
+                storage=self.storage,
+                runtime=self._runtime,
+                presence=self._presence,
                 dlq=self.dlq,
-                teller=teller,
+                teller=self._teller,
                 in_threads=in_threads,
             )
         )
 
-        self.retention: Retention = Retention(
+    @cached_property
+    def retention(self) -> Retention:
+        """Cleaning by kind and age."""
+        from prodigy_storage.retention import Retention, RetentionSurroundings
+
+        return Retention(
             RetentionSurroundings(
-                clock=around.clock,
+                clock=self._runtime.clock,
                 locks=self.locks,
                 events=self.events,
                 dlq=self.dlq,
@@ -136,9 +220,11 @@ class Store:
 
     def usage(self, *, repo: str | None = None, job: str | None = None) -> Usage:
         """How much is stored by everything, by a project, or by a job of a project."""
+        from prodigy_storage.services.usage import measure
+
         return measure(self.storage, scope_of(repo, job))
 
-    def repo(self, project: str | PathLike[str], *, name: str | None = None) -> str:
+    def repo(self, project: AnyPath, *, name: str | None = None) -> str:
         """The name under which a project's data is kept, which is remembered with its directory.
 
         Another directory of the same name is warned of: the two would share their data. Give one of them another
@@ -151,6 +237,8 @@ class Store:
         Raises:
             ConfigError: it is the root of the file system, and there is no `name`.
         """
+        from prodigy_storage.services.projects import name_of
+
         path = canonical(project)
         repo = name or name_of(path)
         others = self.projects.claim(repo, path)
@@ -160,10 +248,14 @@ class Store:
 
     def repos(self) -> list[Repo]:
         """Every project that has data, with its jobs."""
+        from prodigy_storage.services.catalog import repos
+
         return repos(self.storage)
 
     def health(self) -> Health:
         """Try the store out: write, sync, read back, lock. Leaves nothing behind."""
+        from prodigy_storage.services.health import examine
+
         return examine(self.storage, self.locks, self._runtime, locking=self._locking)
 
     def close(self) -> None:

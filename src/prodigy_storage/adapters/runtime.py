@@ -21,6 +21,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from types import MethodType
+from typing import TypeAlias
 
 import uuid_utils
 
@@ -29,6 +30,7 @@ from prodigy_storage.ports.runtime import Handle, Runtime
 
 _uuid7 = uuid_utils.uuid7
 Work = Callable[[], None]
+AnyPath: TypeAlias = str | os.PathLike[str]
 
 
 class SystemClock:
@@ -207,6 +209,11 @@ _after_fork.add(lambda: _tokens.clear)  # a pid may come back in a descendant; a
 
 def _token(pid: int) -> Token:
     return Token(secrets.token_hex(8), pid, socket.gethostname(), boot_id(), start_time(pid))
+
+
+def canonical(path: AnyPath) -> str:
+    """A path that is the same for everybody who means the same directory: absolute, links followed."""
+    return os.path.realpath(path)
 
 
 def boot_id() -> str:

@@ -14,6 +14,7 @@ import psutil
 from rich.console import Console
 
 from prodigy_storage.cli.diagnostics import Diagnostic
+from prodigy_storage.cli.repos import clashes
 from prodigy_storage.cli.settings import Settings
 from prodigy_storage.cli.tables import clean
 from prodigy_storage.cli.times import milliseconds
@@ -62,7 +63,8 @@ def health(settings: Settings) -> None:
         return
     with settings.open() as store:
         found = store.health()
-    findings = _findings(found, disk)
+        same_names = clashes(store.projects.claims())
+    findings = [*_findings(found, disk), *same_names]
     data = {**attrs.asdict(found), "ok": found.ok, "root": settings.target, "disk": disk and attrs.asdict(disk)}
     settings.finish(data, findings, lambda out: _show(settings, out, found, disk))
 

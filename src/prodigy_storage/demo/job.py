@@ -74,8 +74,10 @@ class Demo:
         Raises:
             OSError: a folder cannot be read.
         """
+        repo = repo_name(directory)
+        self.store.projects.claim(repo, os.path.realpath(directory))
         return self.store.runs.start(
-            repo_name(directory),
+            repo,
             items=find(directory) if items is None else items,
             max_retries=_RETRIES,
             backoff=_BACKOFF,

@@ -11,7 +11,7 @@ from typing import Any
 import attrs
 
 from prodigy_storage.adapters.git import GitCheckouts
-from prodigy_storage.adapters.runtime import system_runtime
+from prodigy_storage.adapters.runtime import canonical, system_runtime
 from prodigy_storage.codecs.dialects import Dialect
 from prodigy_storage.errors import ConfigError
 from prodigy_storage.model.dead_letters_limits import DeadLetterLimits
@@ -21,6 +21,7 @@ from prodigy_storage.opening.backends import BACKENDS, backend_of, open_file, op
 from prodigy_storage.opening.effective import Effective, effective
 from prodigy_storage.opening.wrapping import wrapped
 from prodigy_storage.ports.storage import Storage
+from prodigy_storage.services.projects import name_of
 from prodigy_storage.store import Store
 
 __all__ = [
@@ -115,7 +116,4 @@ def repo_name(project: str | os.PathLike[str]) -> str:
     Raises:
         ConfigError: the path has no last component (it is the root of the file system).
     """
-    name = Path(os.path.realpath(project)).name
-    if not name:
-        raise ConfigError(f"{project} has no name that a project could have", hint="Name the project explicitly.")
-    return name
+    return name_of(canonical(project))

@@ -11,6 +11,7 @@ from prodigy_storage.codecs.kinds import (
     ORPHANED_WORKTREES,
     PRODIGY_CHECKPOINT,
     PRODIGY_JOB_STATE,
+    PROJECT,
     REDRIVE,
     WORKTREE,
 )
@@ -29,6 +30,7 @@ _OF_REPOS = (
     PRODIGY_CHECKPOINT,
     WORKTREE,
     ORPHANED_WORKTREES,
+    PROJECT,
 )
 
 

@@ -164,3 +164,25 @@ def test_the_installed_program_uses_the_file_in_its_worker_processes(tmp_path):
     shown = call("config", "show", "--config", file, HOME=str(tmp_path))
     (row,) = [line.split() for line in shown.out.splitlines() if "max_file_size" in line]
     assert (row[1], row[2][-6:]) == ("2000", "/c.yml")
+
+
+@pytest.mark.parametrize("verb", ["repos", "health"])
+def test_two_projects_of_one_name_are_a_finding(ask, store, tmp_path, verb):
+    """As long as both directories are there, the verb names them and ends with 1."""
+    for side in ("one", "two"):
+        (tmp_path / side / "shop").mkdir(parents=True)
+        store.projects.claim("shop", str(tmp_path / side / "shop"))
+    answer = ask(verb, "--json")
+    (found,) = [one for one in answer.json["diagnostics"] if one["code"] == "same-name"]
+    assert answer.code == 1
+    assert found["message"].startswith("shop is the name of 2 projects, which share their data: ")
+    assert "name=NAME" in found["hint"]
+    (tmp_path / "two" / "shop").rmdir()
+    assert ask(verb, "--json").code == 0
+
+
+def test_repos_lists_the_directories(ask, store):
+    """Scripts see which directories were opened under a name, whether or not they are still there."""
+    store.projects.claim("shop", "/gone/shop")
+    (repo,) = ask("repos", "--json").json["data"]["repos"]
+    assert repo == {"name": "shop", "jobs": [], "paths": ["/gone/shop"]}
