@@ -13,6 +13,7 @@ from unittest.mock import patch
 from sybil import Example, Sybil
 from sybil.parsers.myst import CodeBlockParser, PythonCodeBlockParser, SkipParser
 
+_CORPUS = Path(__file__).parent / "tests" / "prodigy" / "corpus"
 _rooms: list[ExitStack] = []
 
 
@@ -24,6 +25,7 @@ def enter(namespace: dict[str, object]) -> None:
     room.enter_context(patch.dict(os.environ, {**kept, "HOME": str(home)}, clear=True))
     room.enter_context(chdir(home))
     namespace["home"] = home
+    namespace["corpus"] = _CORPUS
     _rooms.append(room)
 
 
