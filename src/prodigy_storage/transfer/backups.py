@@ -1,4 +1,6 @@
-"""The content of a backup: lines of JSON, each with the digest of what it carries, and a manifest at the end::
+"""The content of a backup: lines of JSON, each with the digest of what it carries, and a manifest at the end.
+
+So a backup of one project with one session looks::
 
     {"prodigy_storage_backup": 1, "made_at": "…", "scope": ["shop"]}
     {"records": {"stream": "events", "scope": ["shop", "j1"], "sha256": "…", "text": "…"}}

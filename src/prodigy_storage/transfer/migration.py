@@ -53,6 +53,10 @@ class Project(Protocol):
         """The session files of before there were sessions in a folder: place and content."""
         ...
 
+    def last_lines(self) -> Iterable[tuple[str, bytes]]:
+        """What event files end with if that is no newline, which a reader of the storage takes for unfinished."""
+        ...
+
     def strangers(self) -> Sequence[str]:
         """Files in the directory that are nothing of the above; they are not carried."""
         ...
@@ -94,6 +98,7 @@ def local_entries(project: Project, repo: str) -> Iterator[Entry]:
     for job in sorted(jobs, key=lambda job: job or ""):
         yield from _shared_events(source, repo, job)
     yield from (entry for entry in pieces(source, EVENTS, ()) if isinstance(entry, Damage))
+    yield from (_last(place, line, repo) for place, line in project.last_lines())
     for kind in contents.kinds:
         yield from (_moved(entry, project.name, repo) for entry in bodies(source, kind, ()))
     for place, content in project.old_sessions():
@@ -130,6 +135,16 @@ def _job(line: bytes) -> str | None:
         return check_name(json.loads(line)["event"]["job_id"])
     except (ValueError, KeyError, TypeError, RecursionError, InvalidName):
         return None
+
+
+def _last(place: str, line: bytes, repo: str) -> Entry:
+    """A last line without its newline: a record if it is whole."""
+    try:
+        json.loads(line)
+    except (ValueError, RecursionError):
+        return Damage(place, None, f"a torn tail of {len(line)} bytes")
+    job = _job(line)
+    return Piece(EVENTS, (repo,) if job is None else (repo, job), line + b"\n")
 
 
 def _session(place: str, content: bytes, repo: str) -> Entry:

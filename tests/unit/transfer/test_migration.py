@@ -129,6 +129,22 @@ def test_old_session_files_become_sessions(project, store):
     assert not any("session_" in name for name in done.left)
 
 
+def test_a_last_line_without_its_newline_is_carried_or_reported(project, store, target):
+    """A whole record at the end of an event file comes over, once; half of one is reported and leaves no note."""
+    events = Path(project.root) / "events"
+    last = json.dumps({"id": "z", "event": {"event_type": "job_paused", "job_id": "mapreduce-legacy"}}).encode()
+    with (events / "mapreduce_events.jsonl").open("ab") as file:
+        file.write(last)
+    scope = ("legacy-project", "mapreduce-legacy")
+    for _ in range(2):
+        done = store.transfers.migrate(project)
+        assert lines_of(target, scope, EVENTS).count(last) == 1
+        assert done.mark
+    (events / "mapreduce_events.jsonl").write_bytes(b"x" * 100_000 + b"\n" + last[:-5] + b"y" * 100_000)
+    (damage,) = store.transfers.migrate(project).report.damage[-1:]
+    assert (damage.place, "torn tail" in damage.reason) == (str(events / "mapreduce_events.jsonl"), True)
+
+
 def test_what_differs_is_kept_and_no_note_is_written(project, store, target):
     """A document that the store has otherwise stays, and the migration does not count as done."""
     store.transfers.migrate(project)

@@ -15,6 +15,7 @@ from prodigy_storage.ports.storage import Storage
 
 FOLDER = ".prodigy"
 MARK = "migrated.json"
+_STEP = 1 << 16
 
 
 class LocalProject:
@@ -64,6 +65,13 @@ class LocalProject:
         found = {self._root / "session_state.json", *self._root.glob("session_*.json")}
         return sorted(path for path in found if path.is_file() and not path.is_symlink())
 
+    def last_lines(self) -> Iterator[tuple[str, bytes]]:
+        """What event files end with if that is no newline: a last line of a writer that is gone; place and content."""
+        with translated:
+            for path in sorted((self._root / "events").rglob("*.jsonl")):
+                if path.is_file() and not path.is_symlink() and (line := _last_line(path)):
+                    yield str(path), line
+
     def strangers(self) -> Sequence[str]:
         """Files that are neither documents, records nor old sessions, relative to the directory."""
         known = {path.name for path in self._old_session_files()} | {MARK}
@@ -86,3 +94,15 @@ class LocalProject:
     def close(self) -> None:
         """Release the directory."""
         self._storage.close()
+
+
+def _last_line(path: Path) -> bytes:
+    """What follows the last newline."""
+    with path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        tail = b""
+        while size and b"\n" not in tail:
+            step = min(size, _STEP)
+            size = file.seek(size - step)
+            tail = file.read(step) + tail
+    return tail.rpartition(b"\n")[2]
