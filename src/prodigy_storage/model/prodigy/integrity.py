@@ -60,4 +60,4 @@ def _counted(checkpoint: MapReduceCheckpoint) -> str:
 
 
 def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
