@@ -13,7 +13,7 @@ from prodigy_storage.codecs.json_text import write
 from prodigy_storage.errors import Corrupt, InvalidValue
 
 Tree = dict[str, Any]
-T = TypeVar("T", bound=Tree | list[Any])
+T = TypeVar("T")
 
 _CHECKSUM = re.compile(rb',\s*"_crc":\s*(\d+)\s*\}\s*\Z')
 _LARGE = re.compile(rb"[0-9]{300}|[eE]\+?[0-9]{3}")
