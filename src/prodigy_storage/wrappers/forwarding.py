@@ -38,6 +38,11 @@ class Forwarding:
         self._storage = storage
 
     @property
+    def inner(self) -> Storage:
+        """The storage that is wrapped."""
+        return self._storage
+
+    @property
     def capabilities(self) -> frozenset[Capability]:
         """What the inner storage declares."""
         return self._storage.capabilities

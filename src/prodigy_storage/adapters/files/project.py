@@ -51,7 +51,9 @@ class LocalProject:
         return self._storage
 
     def is_in(self, storage: Storage) -> bool:
-        """Whether the directory is that store itself."""
+        """Whether the directory is that store itself, also under wrappers."""
+        while (inner := getattr(storage, "inner", None)) is not None:
+            storage = inner
         root = getattr(storage, "root", None)  # other backends have none, and cannot be this directory
         return root is not None and os.path.realpath(root) == os.path.realpath(self._root)
 
