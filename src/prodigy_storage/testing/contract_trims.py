@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from prodigy_storage.errors import StorageError
-from prodigy_storage.ports.storage import Append, Batch, Capability, Put, Storage, Trim
+from prodigy_storage.ports.pruning import Pruning
+from prodigy_storage.ports.storage import Append, Batch, Capability, Cursor, Put, Storage, Trim
 from prodigy_storage.testing.base import Contract, need
 from prodigy_storage.testing.contract_streams import append
 from prodigy_storage.testing.samples import (
     BLOB,
     LOG,
+    PAGES,
     TRAIL,
     body_of,
     line,
     numbers,
+    numbers_in,
     read,
 )
 
@@ -91,6 +96,52 @@ class TrimContract(Contract):
             assert read(again, (), LOG)[0] == before
             append(again, [12])
             assert numbers(again, after=cursor)[0] == [10, 11, 12]
+
+    def test_c20_the_front_is_exactly_what_a_trim_removes(self, storage: Storage, place: Path) -> None:
+        """Its records are at the front and may go; the trim by its cursor takes these, all of them, and none else."""
+        need(storage, Capability.PRUNING)
+        for numbers_of_append in (range(4), range(4, 6), range(6, 10)):
+            append(storage, numbers_of_append)
+        seen = numbers(storage)[1]
+        with (
+            self.reopened(storage, place) if Capability.DURABLE in storage.capabilities else nullcontext(storage) as it
+        ):
+            for limit in (0, 3, 5, 5, 9):
+                before = numbers(it)[0]
+                gone, cursor = _front(it, limit)
+                assert gone == before[: len(gone)], "what a trim would remove is not the front"
+                assert all(number < limit for number in gone)
+                assert numbers(it)[0] == before, "a look has changed something"
+                if gone:
+                    it.commit(Batch((), [Trim(LOG, cursor)]))
+                    it.commit(Batch((), [Trim(LOG, cursor)]))
+                assert numbers(it)[0] == before[len(gone) :]
+            append(it, [10])
+            assert numbers(it, after=seen)[0] == [10]
+
+    def test_c20_the_front_goes_on_over_many_chunks(self, storage: Storage, place: Path) -> None:
+        """Chunk by chunk it comes to the same as at once, and ends."""
+        need(storage, Capability.PRUNING)
+        storage.commit(Batch((), [Append(LOG, b"".join(line(n, text="x" * 300_000) for n in range(10)))]))
+        with (
+            self.reopened(storage, place) if Capability.DURABLE in storage.capabilities else nullcontext(storage) as it
+        ):
+            everything = _front(it, 99)[0]
+            assert everything == list(range(len(everything)))
+            assert _front(it, 7)[0] == everything[:7]
+
+
+def _front(storage: Storage, limit: int) -> tuple[list[int], Cursor]:
+    """The numbers at the front that are below a limit, and the cursor for a trim."""
+    found: list[int] = []
+    after: Cursor | None = None
+    for _ in range(PAGES):
+        chunk = cast("Pruning", storage).front((), LOG, lambda one: int(numbers_in(one + b"\n")[0]) < limit, after)
+        if not chunk.data:
+            return found, after or chunk.cursor
+        found += numbers_in(chunk.data)
+        after = chunk.cursor
+    raise AssertionError("the front does not end")
 
 
 def _assert_kept(storage: Storage, whole: list[int], at_least: list[int]) -> None:

@@ -341,6 +341,34 @@ class TrimsWhenTheBatchIsRefused(Honest):
         return self.inner.commit(batch)
 
 
+class LooksAhead(Honest):
+    @property
+    def capabilities(self):
+        return super().capabilities | {Capability.PRUNING}
+
+    def front(self, scope, stream, goes, after=None):
+        return self.inner.front(scope, stream, goes, after)
+
+
+class GivesLessThanItWouldTrim(LooksAhead):
+    def front(self, scope, stream, goes, after=None):
+        chunk = super().front(scope, stream, goes, after)
+        return attrs.evolve(chunk, data=chunk.data[: chunk.data.rfind(b"\n", 0, -1) + 1])
+
+
+class GivesMoreThanItWouldTrim(LooksAhead):
+    def front(self, scope, stream, goes, after=None):
+        chunk = super().front(scope, stream, goes, after)
+        return attrs.evolve(chunk, data=self.inner.records(scope, stream, after).data) if chunk.data else chunk
+
+
+class TrimsWhileItLooks(LooksAhead):
+    def front(self, scope, stream, goes, after=None):
+        chunk = super().front(scope, stream, goes, after)
+        self.inner.commit(Batch(scope, [Trim(stream, chunk.cursor)]))
+        return chunk
+
+
 class MixesUpThreads(Honest):
     def __init__(self, place):
         super().__init__(place)
@@ -483,7 +511,14 @@ OF_STREAMS = [
     StartsAgainInsteadOfRewinding,
     MixesUpThreads,
 ]
-OF_TRIMS = [TrimsOneRecordTooMany, TrimsWhatIsAsOld, TrimsWhenTheBatchIsRefused]
+OF_TRIMS = [
+    TrimsOneRecordTooMany,
+    TrimsWhatIsAsOld,
+    TrimsWhenTheBatchIsRefused,
+    GivesLessThanItWouldTrim,
+    GivesMoreThanItWouldTrim,
+    TrimsWhileItLooks,
+]
 OF_LIFETIMES = [
     DoublesARecordOnReopen,
     LosesARecordOnReopen,
