@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from prodigy_storage.services.catalog import Repo
     from prodigy_storage.services.checkpoints import Checkpoints
     from prodigy_storage.services.dead_letters import DeadLetters
+    from prodigy_storage.services.foreign_checkpoints import ForeignCheckpoints
     from prodigy_storage.services.health import Health
     from prodigy_storage.services.job_states import JobStates
     from prodigy_storage.services.logs import Logs
@@ -129,6 +130,13 @@ class Store:
         from prodigy_storage.services.job_states import JobStates
 
         return JobStates(self.storage)
+
+    @cached_property
+    def foreign_checkpoints(self) -> ForeignCheckpoints:
+        """What Prodigy calls checkpoints."""
+        from prodigy_storage.services.foreign_checkpoints import ForeignCheckpoints
+
+        return ForeignCheckpoints(self.storage)
 
     @cached_property
     def logs(self) -> Logs:

@@ -10,7 +10,8 @@ import click
 from rich.console import Console
 
 from prodigy_storage.adapters.runtime import SystemClock
-from prodigy_storage.cli.looking import MARK, completed, job_of, suggesting
+from prodigy_storage.cli.checkpoints_foreign import members, show_foreign
+from prodigy_storage.cli.looking import MARK, completed, job_of, known_id, suggesting
 from prodigy_storage.cli.output import say
 from prodigy_storage.cli.records import body
 from prodigy_storage.cli.settings import Settings
@@ -21,7 +22,8 @@ from prodigy_storage.codecs.values import parse_time, time_text
 from prodigy_storage.errors import Corrupt, NotFound
 from prodigy_storage.model.checkpoints import CheckpointInfo
 from prodigy_storage.model.jobs import Setup
-from prodigy_storage.ports.storage import Document
+from prodigy_storage.ports.storage import Damage, Document
+from prodigy_storage.services.foreign_checkpoints import ForeignCheckpoint
 from prodigy_storage.store import Store
 
 _OPAQUE = ("progress", "events")  # cursors
@@ -65,14 +67,45 @@ def checkpoints() -> None:
 @common
 @pass_settings
 def list_(settings: Settings, id: str | None, job_id: str | None, repo: str | None) -> None:
-    """List the checkpoints of a job in their order; the newest sound one is what it goes on from."""
+    """List the checkpoints of a job in their order; the newest sound one is what it goes on from.
+
+    Those that Prodigy wrote are listed too, also of a workflow or a session.
+    """
     if (id is None) == (job_id is None):
         raise click.UsageError("name one session or job: prodigy-storage checkpoints list ID")
     with settings.open() as store:
-        setup = job_of(store, id or job_id or "", repo=repo)
-        found = store.checkpoints.list(setup.repo, setup.job_id)
-    data = {"checkpoints": [_members(info) for info in found.checkpoints], "repo": setup.repo, "job_id": setup.job_id}
-    settings.answer(data, found.damage, lambda out: _show_list(settings, out, setup, found.checkpoints))
+        listed = _listed(store, id or job_id or "", repo)
+    settings.answer(listed.json(), listed.damage, lambda out: _show_list(settings, out, listed))
+
+
+@attrs.frozen
+class _Listed:
+    """The checkpoints of something: ours, if it is a job, and Prodigy's."""
+
+    setup: Setup | None
+    ours: Sequence[CheckpointInfo]
+    theirs: Sequence[ForeignCheckpoint]
+    damage: Sequence[Damage]
+
+    def json(self) -> dict[str, Any]:
+        data: dict[str, Any] = {
+            "checkpoints": [_members(info) for info in self.ours],
+            "prodigy_checkpoints": [members(one) for one in self.theirs],
+        }
+        return data | ({"repo": self.setup.repo, "job_id": self.setup.job_id} if self.setup else {})
+
+
+def _listed(store: Store, text: str, repo: str | None) -> _Listed:
+    try:
+        setup = job_of(store, text, repo=repo)
+    except NotFound:
+        theirs = store.foreign_checkpoints.list(text, repo=repo)
+        if not theirs.checkpoints:
+            raise
+        return _Listed(None, (), theirs.checkpoints, theirs.damage)
+    found = store.checkpoints.list(setup.repo, setup.job_id)
+    theirs = store.foreign_checkpoints.list(setup.job_id, repo=setup.repo)
+    return _Listed(setup, found.checkpoints, theirs.checkpoints, [*found.damage, *theirs.damage])
 
 
 def _members(info: CheckpointInfo) -> dict[str, Any]:
@@ -80,11 +113,17 @@ def _members(info: CheckpointInfo) -> dict[str, Any]:
     return {**members, "phase": info.phase.value, "created_at": time_text(info.created_at)}
 
 
-def _show_list(settings: Settings, out: Console, setup: Setup, found: Sequence[CheckpointInfo]) -> None:
-    now = SystemClock().now()
-    for line in table(_COLUMNS, [_row(info, now) for info in found], out.width):
-        out.print(line, soft_wrap=True)
-    say(f"One whole: {settings.command('checkpoints', 'show', setup.session_id, found[-1].id)}" if found else "None.")
+def _show_list(settings: Settings, out: Console, listed: _Listed) -> None:
+    now, setup = SystemClock().now(), listed.setup
+    example = ""
+    if listed.ours or not listed.theirs:
+        for line in table(_COLUMNS, [_row(info, now) for info in listed.ours], out.width):
+            out.print(line, soft_wrap=True)
+    if listed.theirs:
+        example = show_foreign(settings, out, listed.theirs)
+    if listed.ours and setup is not None:
+        example = settings.command("checkpoints", "show", setup.session_id, listed.ours[-1].id)
+    say(f"One whole: {example}" if example else "None.")
 
 
 def _row(info: CheckpointInfo, now: Any) -> Sequence[Cell]:
@@ -102,11 +141,23 @@ def _row(info: CheckpointInfo, now: Any) -> Sequence[Cell]:
 def show(settings: Settings, job: str, checkpoint: str | None, repo: str | None) -> None:
     """Show one checkpoint of a job; the newest sound one if none is named."""
     with settings.open() as store:
-        setup = job_of(store, job, repo=repo)
-        document = _newest(store, setup) if checkpoint is None else named(store, setup, checkpoint)
+        document = _shown(store, job, checkpoint, repo)
     stored = body(document)
-    data = {"checkpoint": stored, "id": document.id, "repo": setup.repo}
+    data = {"checkpoint": stored, "id": document.id, "repo": document.scope[0] if document.scope else None}
     settings.answer(data, (), lambda out: _show_one(out, document, stored))
+
+
+def _shown(store: Store, text: str, checkpoint: str | None, repo: str | None) -> Document:
+    """One of ours, or else one of Prodigy's."""
+    try:
+        setup = job_of(store, text, repo=repo)
+        return _newest(store, setup) if checkpoint is None else named(store, setup, checkpoint)
+    except NotFound:
+        theirs = store.foreign_checkpoints.list(known_id(store, text), repo=repo).checkpoints
+        found = [one for one in theirs if checkpoint in (None, one.id)]
+        if not found:
+            raise
+        return found[-1].document
 
 
 def _newest(store: Store, setup: Setup) -> Document:

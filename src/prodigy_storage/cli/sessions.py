@@ -133,7 +133,7 @@ def _whole(store: Store, id: str) -> Whole:
         return Whole(session=store.sessions.load(id))
     found = store.runs.look(setup)
     return Whole(
-        session=store.sessions.load(setup.session_id),
+        session=store.runs.session(setup),
         setup=setup,
         total=len(setup.items),
         completed=len(found.state.done),

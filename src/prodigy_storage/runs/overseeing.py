@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from prodigy_storage.codecs.documents import SESSIONS, Loaded
+from prodigy_storage.codecs.kinds import SESSION
+from prodigy_storage.errors import NotFound
 from prodigy_storage.model.jobs import Setup
 from prodigy_storage.model.requests import Wish
-from prodigy_storage.model.sessions import Session
+from prodigy_storage.model.sessions import Session, SessionStatus
+from prodigy_storage.ports.storage import Document, Version
 from prodigy_storage.runs.cleaning import Cleanable, cleanable, remove
 from prodigy_storage.runs.finding import Resumable, find, newest_unfinished, resumable
+from prodigy_storage.runs.journal import new_session
 from prodigy_storage.runs.recovery import Recovered, look
 from prodigy_storage.runs.stopping import Stopper, Stopping
 from prodigy_storage.runs.surroundings import Surroundings
@@ -38,6 +43,19 @@ class Overseeing:
             setup: What `find` gave.
         """
         return look(self._around, setup)
+
+    def session(self, setup: Setup) -> Loaded[Session]:
+        """The session of a job; of one that Prodigy began without a session, the one that resuming it will make.
+
+        Raises:
+            Corrupt: its document is damaged.
+        """
+        try:
+            return self._around.sessions.load(setup.session_id)
+        except NotFound:
+            value = new_session(setup, SessionStatus.PAUSED)
+            body = SESSIONS.encode(value)
+            return Loaded(value, Document((), SESSION.name, value.id, body, Version("")))
 
     def newest_unfinished(self, workflow_name: str) -> Session | None:
         """The session of that workflow which was started last and can be resumed; None if there is none."""
