@@ -74,7 +74,8 @@ def prodigy(session: nox.Session) -> None:
     """Prodigy itself reads what we write in its dialect, and we read what it writes. Needs cargo."""
     judge = build_judge(session)
     install_wheel(session, "[lz4,testing]", "sybil")
-    session.run("pytest", "tests/prodigy/test_judge.py", *session.posargs, env={"PRODIGY_JUDGE": judge})
+    tests = sorted(map(str, (ROOT / "tests" / "prodigy").glob("test_judge*.py")))
+    session.run("pytest", *tests, *session.posargs, env={"PRODIGY_JUDGE": judge})
 
 
 @nox.session

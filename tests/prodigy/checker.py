@@ -16,7 +16,7 @@ from .checker_text import Node, Offence, read_json, read_yaml
 
 _PLACES = [
     (r"events/.*/index\.json|.*/events/.*/index\.json", "event-index"),
-    (r".*\.jsonl(\.gz)?", "event-lines"),
+    (r"(.*/)?events/.*\.jsonl(\.gz)?", "event-lines"),
     (r".*/items/[^/]*\.json", "dlq-item"),
     (r".*/mappings/[^/]*\.json", "mapping"),
     (r"sessions/[^/]*\.json", "session"),
