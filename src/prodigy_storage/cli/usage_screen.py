@@ -42,7 +42,7 @@ def kinds(usage: Usage, width: int) -> list[Text]:
 
 def _name(form: Form, of: str) -> str:
     if form is Form.OTHER:
-        return "beside the folders" if of == "." else f"other files in {of}"
+        return {".": "files in the root", ".store": "housekeeping (.store)"}.get(of, f"other files in {of}")
     if form is Form.RECORDS:
         return of
     return _NAMES.get(of, of.replace("_", " ") + ("" if of.endswith("s") else "s"))
