@@ -413,7 +413,7 @@ def test_projects_are_listed(ask, store):
     with store.runs.start("repo", items=[]) as run:
         pass
 
-    assert ask("repos", "--json").json["data"]["repos"] == [{"name": "repo", "jobs": [run.job_id]}]
+    assert ask("repos", "--json").json["data"]["repos"] == [{"name": "repo", "jobs": [run.job_id], "paths": []}]
     assert run.job_id in ask("repos").out
 
 
