@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import attrs
 
+from prodigy_storage.codecs.collection import Collection
 from prodigy_storage.codecs.kinds import RUN_REQUEST
 from prodigy_storage.codecs.requests import REQUESTS
 from prodigy_storage.errors import Locked
@@ -14,7 +15,6 @@ from prodigy_storage.model.jobs import JobState, Setup
 from prodigy_storage.model.requests import RunRequest, Wish
 from prodigy_storage.model.sessions import MapReduceData, Session, SessionStatus
 from prodigy_storage.ports.locks import Lease
-from prodigy_storage.ports.storage import Batch, Put
 from prodigy_storage.runs.recovery import look
 from prodigy_storage.runs.surroundings import Surroundings
 
@@ -98,8 +98,14 @@ class Stopper:
             reason=self.reason,
             requested_at=self.around.runtime.clock.now(),
         )
-        put = Put(RUN_REQUEST, setup.job_id, REQUESTS.encode(request))
-        self.around.storage.commit(Batch((setup.repo, setup.job_id), (put,)))
+
+        def newest(known: RunRequest | None) -> RunRequest:
+            """A wish to cancel is not replaced by one to pause."""
+            sticks = known is not None and known.epoch == request.epoch and known.wish is Wish.CANCEL
+            return known if known is not None and sticks else request
+
+        requests = Collection(self.around.storage, RUN_REQUEST, REQUESTS)
+        requests.change((setup.repo, setup.job_id), setup.job_id, newest)
 
     def _change(self, setup: Setup) -> Session:
         """Move the session of a job that nobody runs, under its lease, so that nobody begins to meanwhile."""

@@ -255,3 +255,28 @@ def test_sessions_that_can_be_resumed_are_listed_with_who_holds_them(store, cloc
         assert [one.session.id for one in listed] == [running.session_id, paused.session_id]
         assert [one.holder is not None for one in listed] == [True, False]
         assert [one.session.id for one in store.runs.resumable(repo="repo")] == [paused.session_id]
+
+
+def test_a_wish_to_cancel_is_not_replaced_by_one_to_pause(store):
+    """Whoever comes later with less does not undo it."""
+    with store.runs.start("repo", items=range(3)) as run:
+        store.runs.cancel(run.session_id, by="me")
+        store.runs.pause(run.session_id, by="another")
+        assert run.claim() is None
+    assert status(store, run) is CANCELLED
+
+
+def test_no_sign_of_life_disturbs_the_last_checkpoint(store, background, monkeypatch):
+    """The heart is stopped first, as a checkpoint that it made at this moment would take the place of the last."""
+    stopped = []
+    save = store.checkpoints.save
+
+    def saving(*arguments, **more):
+        stopped.append(all(handle.stopped for handle in background.handles if handle.work.__name__ == "_beat"))
+        return save(*arguments, **more)
+
+    monkeypatch.setattr(store.checkpoints, "save", saving)
+    with store.runs.start("repo", items=[1]) as run:
+        run.checkpoint()
+        settle(run)
+    assert stopped == [False, True]

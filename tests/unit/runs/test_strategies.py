@@ -173,3 +173,29 @@ def test_validation_refuses_what_is_damaged_and_changes_nothing(store, storage):
     assert not storage.fetch(scope, QUARANTINE, [newest.id])
     with store.runs.resume(run.session_id) as again:
         assert settle(again) == [("c", 1), ("d", 1)]
+
+
+def test_a_job_that_died_at_its_very_end_can_be_restarted(store, monkeypatch):
+    """Its end was told already; the second one has a final checkpoint of its own."""
+
+    def dying(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        update = store.sessions.update
+        patched.setattr(
+            store.sessions,
+            "update",
+            lambda id, change, **more: (
+                update(id, change, **more)
+                if change(store.sessions.get(id)).status is not SessionStatus.COMPLETED
+                else dying()
+            ),
+        )
+        with pytest.raises(KeyboardInterrupt), store.runs.start("repo", items=["x"]) as run:
+            settle(run)
+    assert store.sessions.get(run.session_id).status is SessionStatus.RUNNING
+    with store.runs.resume(run.session_id, strategy=ResumeStrategy.RESTART_FROM_MAP) as run:
+        assert settle(run) == [("item_0", 2)]
+    newest = store.checkpoints.latest("repo", run.job_id).checkpoint
+    assert (newest.final, newest.state.done["item_0"].attempt) == (True, 2)
