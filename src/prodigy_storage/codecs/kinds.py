@@ -171,7 +171,7 @@ DATA_KINDS: tuple[Kind, ...] = (
     SESSION,
 )
 """The kinds that are data: backed up, restored, migrated, in an order in which what names something comes after it."""
-PASSING_KINDS: tuple[Kind, ...] = (LEASE, HEARTBEAT, RESUME_LOCK, RUN_REQUEST, EVENT_ARCHIVING, PROBE)
-"""The others: what they say is true of one store and its processes alone."""
+PASSING_KINDS: tuple[Kind, ...] = (LEASE, HEARTBEAT, RESUME_LOCK, RUN_REQUEST, EVENT_ARCHIVING, PROJECT, PROBE)
+"""The others: what they say is true of one store, its machine and its processes alone."""
 DATA_STREAMS: tuple[Stream, ...] = (PROGRESS, EVENTS, LOGS, OUTCOMES)
 """The streams that are data; all of them come before any kind, as checkpoints hold places in them."""

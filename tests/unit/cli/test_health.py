@@ -13,8 +13,11 @@ import psutil
 import pytest
 
 from prodigy_storage.adapters.files import FileStorage, probing
+from prodigy_storage.adapters.memory import MemoryStorage
 from prodigy_storage.cli.program import program
+from prodigy_storage.errors import Unsupported
 from prodigy_storage.store import Store
+from prodigy_storage.wrappers.forwarding import Forwarding
 
 from .conftest import PROGRAM, Answer, call, environment
 
@@ -141,6 +144,13 @@ def test_locks_that_do_not_hold_are_a_finding(here, root, monkeypatch, other, sa
     answer = here(root, "--json")
     assert (answer.code, answer.json["data"]["ok"]) == (1, False)
     assert said in trials(answer)["kernel lock"]
+
+
+def test_a_backend_without_trials_of_its_own(ask):
+    """Memory is tried out with what every backend can do; asking its wrapper for more is an error of ours."""
+    assert list(trials(ask("health", "--json"))) == ["write", "read", "lock", "remove"]
+    with pytest.raises(Unsupported, match="trials"):
+        Forwarding(MemoryStorage()).trials()
 
 
 def test_a_file_system_without_locks(here, root, monkeypatch):
