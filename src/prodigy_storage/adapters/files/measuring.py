@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import attrs
 
 from prodigy_storage.adapters.files import layout
+from prodigy_storage.adapters.files.entries import entries
 from prodigy_storage.adapters.files.foreign import segment_files
 from prodigy_storage.adapters.files.names import decode
 from prodigy_storage.adapters.files.tree import Tree
-from prodigy_storage.adapters.files.walking import entries
 from prodigy_storage.ports.measuring import Form, Measure
 from prodigy_storage.ports.names import Scope
 

@@ -5,32 +5,25 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from functools import partial
-from typing import TypeVar
 
 from prodigy_storage.adapters.files.commits import Commits
-from prodigy_storage.adapters.files.cursors import unpack
 from prodigy_storage.adapters.files.disk import Disk
 from prodigy_storage.adapters.files.documents import Wanted, find
+from prodigy_storage.adapters.files.entries import entries
 from prodigy_storage.adapters.files.faults import translated
-from prodigy_storage.adapters.files.foreign import foreign_names, segment_files
-from prodigy_storage.adapters.files.fronts import Front, inside
 from prodigy_storage.adapters.files.home import Home
-from prodigy_storage.adapters.files.inflating import Inflated
 from prodigy_storage.adapters.files.layout import STORE, Layout
 from prodigy_storage.adapters.files.measuring import measure, strangers
 from prodigy_storage.adapters.files.packer import Packer
 from prodigy_storage.adapters.files.probing import try_kernel_locks
-from prodigy_storage.adapters.files.reading import Gone, Reading, judge
 from prodigy_storage.adapters.files.scope_locks import Locking
-from prodigy_storage.adapters.files.segments import Listing, complete
+from prodigy_storage.adapters.files.streams import Streams
 from prodigy_storage.adapters.files.times import monotonic
 from prodigy_storage.adapters.files.tree import Tree
 from prodigy_storage.adapters.files.upkeep import Upkeep
-from prodigy_storage.adapters.files.walking import Walks, entries
+from prodigy_storage.adapters.files.walking import Walks
 from prodigy_storage.adapters.files.writers import boot_id, process_lives
-from prodigy_storage.errors import Unavailable
 from prodigy_storage.ports.measuring import Measure
 from prodigy_storage.ports.names import Scope, check_name, check_scope
 from prodigy_storage.ports.presence import Token
@@ -58,8 +51,6 @@ _CAPABILITIES = frozenset(
         Capability.PRUNING,
     }
 )
-_LISTINGS = 50
-T = TypeVar("T")
 
 
 class FileStorage:
@@ -107,7 +98,7 @@ class FileStorage:
             _CAPABILITIES if file_locks else _CAPABILITIES - {Capability.MULTI_PROCESS, Capability.TRYING}
         )
         self._walks = Walks(self._home.tree)
-        self._inflated = Inflated()
+        self._streams = Streams(self._home, self._commits.sizes)
 
     @property
     def root(self) -> str:
@@ -149,57 +140,12 @@ class FileStorage:
     def records(self, scope: Scope, stream: Stream, after: Cursor | None = None, *, verify: bool = True) -> Chunk:
         """See `Storage.records`. A chunk has about a megabyte, or one whole append if that is larger."""
         self._home.check()
-        folder = self._home.tree.layout.segments(stream.name, check_scope(scope))[0]
-        return _listed(folder, lambda: self._read(scope, stream.name, after, verify=verify))
-
-    def _read(self, scope: Scope, stream: str, after: Cursor | None, *, verify: bool) -> Chunk:
-        mark = unpack(after)
-        folder, found = self._look(scope, stream, mark.low)
-        mark.check(self._home.store_id(), found.top, self._home.tree.path(folder))
-        dead = judge(found, mark, self._home.lives)
-        tails = self._home.settle(scope).appends
-        reading = Reading(
-            tree=self._home.tree,
-            folder=folder,
-            found=found,
-            dead=dead,
-            sizes=self._commits.sizes(),
-            tails=tails,
-            mark=mark,
-            verify=verify,
-            inflated=self._inflated,
-        )
-        return reading.run()
+        return self._streams.read(check_scope(scope), stream.name, after, verify=verify)
 
     def front(self, scope: Scope, stream: Stream, goes: Callable[[bytes], bool], after: Cursor | None = None) -> Chunk:
         """See `Pruning.front`. What a living writer still writes to is left out."""
         self._home.check()
-        folder = self._home.tree.layout.segments(stream.name, check_scope(scope))[0]
-        return _listed(folder, lambda: self._front(scope, stream.name, goes, after))
-
-    def _look(self, scope: Scope, stream: str, low: int) -> tuple[str, Listing]:
-        """The folder of a stream, and its segments."""
-        tree = self._home.tree
-        folder, stem = tree.layout.segments(stream, scope)
-        found = complete(tree, folder, stem, low)
-        found.foreign = foreign_names(tree, stream, scope)
-        return folder, found
-
-    def _front(self, scope: Scope, stream: str, goes: Callable[[bytes], bool], after: Cursor | None) -> Chunk:
-        mark = unpack(after)
-        folder, found = self._look(scope, stream, mark.low)
-        mark.check(self._home.store_id(), found.top, self._home.tree.path(folder))
-        look = Front(
-            tree=self._home.tree,
-            folder=folder,
-            found=found,
-            dead=judge(found, mark, self._home.lives),
-            tails=self._home.settle(scope).appends,
-            mark=mark,
-            inside=inside(after),
-            goes=goes,
-        )
-        return look.run()
+        return self._streams.front(check_scope(scope), stream.name, goes, after)
 
     def scopes(self, of: Kind | Stream) -> Sequence[Scope]:
         """See `Storage.scopes`."""
@@ -208,17 +154,9 @@ class FileStorage:
             self._home.store_id()
             overlay = self._home.settle_all().documents
             if isinstance(of, Stream):
-                return sorted(set(self._stream_scopes(of.name)))
+                return sorted(set(self._streams.scopes(of.name)))
             found = entries(self._home.tree, of.name, (), overlay)
             return sorted({entry.scope for entry in found if entry.name is not None})
-
-    def _stream_scopes(self, stream: str) -> Iterable[Scope]:
-        tree = self._home.tree
-        for place in tree.layout.stream_places(stream):
-            for scope, folder in place.found(tree):
-                files = segment_files(tree, stream, place, folder)
-                if any(one.stat(follow_symlinks=False).st_size for one in files):
-                    yield scope
 
     def me(self) -> Token:
         """See `Presence.me`. Writes the proof of life of this process."""
@@ -302,12 +240,3 @@ class FileStorage:
 
 def _ignore(_scope: Scope, _stream: str) -> None:
     """Sealed segments stay as they are."""
-
-
-def _listed(folder: str, read: Callable[[], T]) -> T:
-    """What `read` gives, which lists a folder again as long as files go between listing and opening."""
-    with translated:
-        for _ in range(_LISTINGS):
-            with suppress(Gone):
-                return read()
-    raise Unavailable(f"{folder} changes too fast to be listed")
