@@ -16,7 +16,6 @@ Tree = dict[str, Any]
 T = TypeVar("T")
 
 _CHECKSUM = re.compile(rb',\s*"_crc":\s*(\d+)\s*\}\s*\Z')
-_LARGE = re.compile(rb"[0-9]{300}|[eE]\+?[0-9]{3}")
 
 
 def verify(body: bytes, place: str = "") -> bytes:
@@ -74,11 +73,8 @@ def parse_as(of: type[T], body: bytes, place: str = "") -> T:
         Corrupt: it is none, or the checksum is wrong.
     """
     ours = _CHECKSUM.search(verify(body, place), max(0, len(body) - 64)) is not None
-    number = _finite if _LARGE.search(body) else None
     try:
-        tree = json.loads(
-            body.decode(), object_pairs_hook=_unique if ours else None, parse_constant=_refuse, parse_float=number
-        )
+        tree = (_STRICT if ours else _TOLERANT).decode(body.decode())
     except UnicodeDecodeError as error:
         raise damaged(place, error.start, "it is no UTF-8") from error
     except json.JSONDecodeError as error:
@@ -115,6 +111,10 @@ def _finite(text: str) -> float:
     if math.isinf(value):
         raise _Refused(f"{text[:40]} is beyond the numbers that can be held")
     return value
+
+
+_STRICT = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refuse, parse_float=_finite)
+_TOLERANT = json.JSONDecoder(parse_constant=_refuse, parse_float=_finite)
 
 
 def dump(tree: Mapping[str, Any], *, pretty: bool = True) -> bytes:
