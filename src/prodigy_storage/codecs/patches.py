@@ -37,11 +37,17 @@ def patched(text: str, before: object, after: object) -> str:
 
 def same(one: object, other: object) -> bool:
     """Whether two trees say the same: 1 is neither 1.0 nor true, and 0.0 is not -0.0."""
-    if isinstance(one, Mapping) and isinstance(other, Mapping):
+    kind = type(one)
+    if kind in _SCALARS or type(other) in _SCALARS:
+        return kind is type(other) and one == other and (kind is not float or str(one) == str(other))
+    if isinstance(one, dict | Mapping) and isinstance(other, dict | Mapping):
         return len(one) == len(other) and all(key in other and same(item, other[key]) for key, item in one.items())
     if isinstance(one, list | tuple) and isinstance(other, list | tuple):
         return len(one) == len(other) and all(map(same, one, other))
-    return type(one) is type(other) and one == other and (type(one) is not float or str(one) == str(other))
+    return kind is type(other) and one == other
+
+
+_SCALARS = frozenset({str, int, float, bool, type(None)})
 
 
 @attrs.frozen
@@ -60,9 +66,9 @@ def _value(text: str, start: int, before: object, after: object, line: str) -> s
     """The new text of the value that begins at `start`; `line` is the break and indentation of its line."""
     if same(before, after):
         return text[start : _scan(text, start)[1]]
-    if isinstance(before, Mapping) and isinstance(after, Mapping) and text[start] == "{":
+    if text[start] == "{" and isinstance(before, dict | Mapping) and isinstance(after, dict | Mapping):
         return "{" + _members(list(_items(text, start)), text, before, after, line) + "}"
-    if isinstance(before, list | tuple) and isinstance(after, list | tuple) and text[start] == "[":
+    if text[start] == "[" and isinstance(before, list | tuple) and isinstance(after, list | tuple):
         items = list(_items(text, start))
         if len(items) == len(before):
             return "[" + _elements(items, text, before, after, line) + "]"
