@@ -147,3 +147,24 @@ def test_the_lock_changes_hands_only_as_it_was_seen(store, tmp_path, process, mo
     with pytest.raises(Locked, match=str(process.pid)):
         store.locks.acquire(SCOPE, JOB)
     assert json.loads((root / "resume_locks" / f"{JOB}.lock").read_bytes())["process_id"] == process.pid
+
+
+def test_the_lock_is_complete_when_its_name_appears(store, tmp_path):
+    """Another process that looks all the time sees no lock of ours that is empty or half-written."""
+    path = tmp_path / "root" / "resume_locks" / f"{JOB}.lock"
+    store.locks.release(store.locks.acquire(SCOPE, JOB))
+    program = (
+        "import json, sys\n"
+        "seen = 0\n"
+        "print('ready', flush=True)\n"
+        "while seen < 20:\n"
+        "    try:\n"
+        "        seen += json.load(open(sys.argv[1]))['process_id'] == int(sys.argv[2])\n"
+        "    except FileNotFoundError:\n"
+        "        pass\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", program, path, str(os.getpid())], stdout=subprocess.PIPE) as reader:
+        assert reader.stdout.readline() == b"ready\n"
+        while reader.poll() is None:
+            store.locks.release(store.locks.acquire(SCOPE, JOB))
+        assert reader.returncode == 0

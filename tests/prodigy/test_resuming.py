@@ -177,3 +177,27 @@ def test_prodigys_lock_is_respected(store, corpus):
         store.runs.resume(job)
     with store.runs.resume(job, force=True) as run:
         assert run.total == 12
+
+
+def test_in_the_dialect_prodigy_sees_how_far_it_is(corpus):
+    """A job that is finished in the dialect has a next state of Prodigy's, which keeps what nobody here knows."""
+    repo, job, newest = JOBS[0]
+    path = folder(corpus, repo, job) / f"{newest}.json"
+    state = json.loads(path.read_bytes())
+    state["future"] = {"kept": 12345678901234567890123}
+    state["config"]["future"] = True
+    path.write_text(json.dumps(state))
+    with (
+        Store(FileStorage(corpus, layout="prodigy-0.4"), dialect="prodigy-0.4") as store,
+        store.runs.resume(job) as run,
+    ):
+        for attempt in run.attempts():
+            with attempt:
+                attempt.result = "ours"
+    with Store(FileStorage(corpus)) as store:
+        found = store.job_states.latest(repo, job)
+    after = json.loads(found.loaded.document.body)
+    assert (found.damage, found.loaded.value.checkpoint_version > 8) == ([], True)
+    assert (after["is_complete"], after["pending_items"], after["total_items"]) == (True, [], 12)
+    assert (after["future"], after["config"]) == (state["future"], state["config"])
+    assert after["agent_results"]["item_0"] == state["agent_results"]["item_0"]

@@ -8,7 +8,13 @@ import attrs
 
 from prodigy_storage.codecs.collection import walk
 from prodigy_storage.codecs.kinds import HEARTBEAT, LEASE, LOCK_BREAK, RESUME_LOCK
-from prodigy_storage.codecs.leases import decode_lease, decode_resume_lock, encode_break, encode_lease
+from prodigy_storage.codecs.leases import (
+    decode_lease,
+    decode_resume_lock,
+    encode_break,
+    encode_lease,
+    encode_resume_lock,
+)
 from prodigy_storage.errors import Corrupt, NotFound
 from prodigy_storage.ports.locks import Lease, LockBreak
 from prodigy_storage.ports.names import Scope
@@ -92,3 +98,20 @@ def raising(damage: Damage) -> None:
         Corrupt: always.
     """
     raise Corrupt(f"{damage.place}: {damage.reason}", place=damage.place, offset=damage.offset, reason=damage.reason)
+
+
+def is_of(lock: Document, lease: Lease | None) -> bool:
+    """Whether a resume lock is the one that came with a lease."""
+    if lease is None or lease.owner is None:
+        return False
+    return lock.body == encode_resume_lock(lease.name, lease.owner, lease.acquired_at)
+
+
+def known_lease(document: Document | None, *, force: bool) -> Lease | None:
+    """The stored lease; a damaged one is no reason to stop whoever uses force."""
+    try:
+        return decode_lease(document) if document else None
+    except Corrupt:
+        if force:
+            return None
+        raise

@@ -22,8 +22,8 @@ from prodigy_storage.codecs.leases import (
     encode_lease,
     encode_resume_lock,
 )
-from prodigy_storage.codecs.values import micros, moment, time_text
-from prodigy_storage.errors import Conflict, Corrupt, Fenced, Locked
+from prodigy_storage.codecs.values import micros
+from prodigy_storage.errors import Conflict, Corrupt, Fenced
 from prodigy_storage.ports.locks import Grant, Lease, LockBreak
 from prodigy_storage.ports.names import Scope
 from prodigy_storage.ports.presence import Presence, Token
@@ -41,7 +41,8 @@ from prodigy_storage.ports.storage import (
     Storage,
     Version,
 )
-from prodigy_storage.services.locks.holding import held_locks, raising, read_held
+from prodigy_storage.services.locks.holding import held_locks, is_of, known_lease, raising, read_held
+from prodigy_storage.services.locks.refusing import locked, unreadable
 
 _SECOND = 1_000_000
 
@@ -72,17 +73,17 @@ class Locks:
         """Take the lock at once or raise `Locked`; see the port."""
         document = self._storage.fetch(scope, LEASE, [name], fresh=True).get(name)
         lock = self._storage.fetch(scope, RESUME_LOCK, [name], fresh=True).get(name)
-        known = _known(document, force=force)
+        known = known_lease(document, force=force)
         if not force and self._exclusive:
             holder = self._holder(known, lock)
             if holder is not None:
-                raise _locked(holder)
+                raise locked(holder)
         now = micros(self._runtime.clock.now())
         lease = Lease(scope, name, max(above + 1, now, known.epoch + 1 if known else 0), self._me(), purpose, now)
         try:
             version = self._take(lease, document, lock, ttl)
         except Conflict as error:
-            raise _locked(self._faster(lease)) from error
+            raise locked(self._faster(lease)) from error
         self._ttls[scope, name] = ttl
         return Grant(scope, name, lease.epoch, Check(LEASE, name, version))
 
@@ -103,10 +104,10 @@ class Locks:
             Locked: it does, or may.
         """
         lock = self._storage.fetch(scope, RESUME_LOCK, [name], fresh=True).get(name)
-        known = _known(self._storage.fetch(scope, LEASE, [name], fresh=True).get(name), force=True)
-        holder = self._foreign(scope, lock) if lock and not _is_of(lock, known) else None
+        known = known_lease(self._storage.fetch(scope, LEASE, [name], fresh=True).get(name), force=True)
+        holder = self._foreign(scope, lock) if lock and not is_of(lock, known) else None
         if holder is not None:
-            raise _locked(holder)
+            raise locked(holder)
 
     def _take(self, lease: Lease, seen: Document | None, lock: Document | None, ttl: float) -> Version:
         owner = self._me()
@@ -137,7 +138,7 @@ class Locks:
                 alive = self._beats(known)
             if alive:
                 return attrs.evolve(known, alive=True)
-        return self._foreign(lock.scope, lock) if lock and not _is_of(lock, known) else None
+        return self._foreign(lock.scope, lock) if lock and not is_of(lock, known) else None
 
     def _beats(self, lease: Lease) -> bool:
         found = self._storage.fetch(lease.scope, HEARTBEAT, [lease.name], fresh=True).get(lease.name)
@@ -151,7 +152,7 @@ class Locks:
         try:
             lease = attrs.evolve(decode_resume_lock(lock, scope), name=lock.id)
         except Corrupt as error:
-            raise _unreadable(lock.id, f"its lock cannot be read ({error.reason})", lock.place) from error
+            raise unreadable(lock.id, f"its lock cannot be read ({error.reason})", lock.place) from error
         assert lease.owner is not None  # a resume lock always names one
         alive = self._presence.alive(lease.owner) if self._presence else None
         return None if alive is False else lease
@@ -199,7 +200,7 @@ class Locks:
         if not force:
             living = self._living(held.lease)
             if living is not None:
-                raise _locked(living) if living.owner else _unreadable(name, "its lock cannot be read")
+                raise locked(living) if living.owner else unreadable(name, "its lock cannot be read")
         now = micros(self._runtime.clock.now())
         ended = self._judged(held.lease)
         broken = LockBreak(scope, name, ended.epoch, ended.owner, ended.purpose, ended.alive, now, by, reason)
@@ -244,44 +245,3 @@ class Locks:
         if lease.owner is None or self._presence is None:
             return lease
         return attrs.evolve(lease, alive=self._presence.alive(lease.owner))
-
-
-def _is_of(lock: Document, lease: Lease | None) -> bool:
-    """Whether a resume lock is the one that came with a lease."""
-    if lease is None or lease.owner is None:
-        return False
-    return lock.body == encode_resume_lock(lease.name, lease.owner, lease.acquired_at)
-
-
-def _known(document: Document | None, *, force: bool) -> Lease | None:
-    """The stored lease; a damaged one is no reason to stop whoever uses force."""
-    try:
-        return decode_lease(document) if document else None
-    except Corrupt:
-        if force:
-            return None
-        raise
-
-
-def _locked(lease: Lease) -> Locked:
-    owner = lease.owner or Token("", 0, "")
-    since = time_text(moment(lease.acquired_at))
-    what = lease.purpose or lease.name
-    return Locked(
-        f"{what} is being run by pid {owner.pid} on {owner.host} since {since}"
-        + (f" (epoch {lease.epoch})" if lease.epoch else ", in another program"),
-        hint="Wait for it, or take it over with --force, which fences the holder."
-        if lease.epoch
-        else "Wait for it. If it has ended, take the lock over with --force; another program is not fenced by that.",
-        name=lease.name,
-        holder=owner.writer or what,
-        pid=owner.pid,
-        host=owner.host,
-        since=since,
-        epoch=lease.epoch,
-    )
-
-
-def _unreadable(name: str, why: str, place: str = "") -> Locked:
-    hint = f"If nothing runs it any more, take it over with --force; the lock is {place or name}."
-    return Locked(f"{name} may be held: {why}", hint=hint, name=name)
