@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -242,3 +243,30 @@ def test_a_store_is_opened_in_a_dialect_by_its_name(tmp_path: Path) -> None:
     assert offence("session", (tmp_path / "sessions/s.json").read_bytes()) is None
     with pytest.raises(ConfigError, match=r"documented, prodigy-0\.4"):
         prodigy_storage.open(tmp_path, dialect="prodigy-9")
+
+
+def test_a_job_of_the_program_goes_on_and_keeps_what_only_the_program_knows(tmp_path: Path) -> None:
+    """Resumed and finished here: the next state is one that it reads, with its settings, steps and unknown members."""
+    job = "mapreduce-1742281689101"
+    jobs = tmp_path / "state/shop/mapreduce/jobs" / job
+    shutil.copytree(CORPUS / "state/shop/mapreduce/jobs" / job, jobs)
+    newest = jobs / "checkpoint-v8.json"
+    newest.write_text(newest.read_text().replace('"job_id"', '"x-new": {"n": 1e3},\n  "job_id"', 1))
+    before = json.loads(newest.read_text())
+    with Store(FileStorage(tmp_path), dialect="prodigy-0.4") as store, store.runs.resume(job) as run:
+        for attempt in run.attempts():
+            with attempt:
+                attempt.result = "fine"
+    states = sorted(jobs.glob("checkpoint-v*.json"), key=lambda path: int(path.stem[12:]))
+    after = json.loads(states[-1].read_text())
+    assert len(states) == 3
+    assert int(states[-1].stem[12:]) > 8
+    assert offence("job-state", states[-1].read_bytes()) is None
+    assert offence("job-metadata", (jobs / "metadata.json").read_bytes()) is None
+    assert json.loads((jobs / "metadata.json").read_text())["path"] == str(states[-1])
+    assert '"x-new": {"n": 1e3}' in states[-1].read_text()
+    assert all(after[name] == before[name] for name in ("config", "work_items", "agent_template", "variables"))
+    done = [name for name, result in before["agent_results"].items() if result["status"] == "Success"]
+    assert done
+    assert all(after["agent_results"][name] == before["agent_results"][name] for name in done)
+    assert (after["pending_items"], after["is_complete"]) == ([], True)
