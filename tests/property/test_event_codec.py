@@ -195,7 +195,7 @@ def naive(wanted: EventFilter, scope: tuple[str, str], record: EventRecord) -> b
     return all(
         (
             wanted.repo in (None, scope[0]),
-            wanted.job in (None, scope[1]),
+            wanted.job is None or scope[1] in wanted.job,
             not wanted.types or record.event_type.replace("dlq", "d_l_q") in wanted.types,
             wanted.agent_id in (None, record.agent_id),
             wanted.correlation_id in (None, record.correlation_id),

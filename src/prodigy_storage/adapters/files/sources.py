@@ -13,6 +13,7 @@ from prodigy_storage.adapters.files.tree import Tree, read_at
 from prodigy_storage.ports.storage import Damage
 
 CHUNK = 1 << 20
+_PROBE = 1 << 12
 
 
 class Source:
@@ -152,6 +153,8 @@ def read_piece(source: Source, offset: int, *, place: str, closed: bool, verify:
         verify: Whether to verify and take away the frames.
     """
     want = source.chunk(offset)
+    if whole and not verify:
+        want = _up_to_line(source, offset, want)
     while True:
         buffer = source.read(offset, want)
         end = last_frame(buffer) if verify or not whole else buffer.rfind(b"\n") + 1
@@ -169,6 +172,13 @@ def read_piece(source: Source, offset: int, *, place: str, closed: bool, verify:
     if rest:
         damage.append(Damage(place, offset + end, f"a torn tail of {rest} bytes"))
     return Piece(data, offset + end + rest, drained=drained, damage=damage)
+
+
+def _up_to_line(source: Source, offset: int, want: int) -> int:
+    """How many of the bytes end with a whole line, if that is soon seen: what is cut off later costs a copy."""
+    tail = source.read(offset + want - _PROBE, _PROBE)
+    end = tail.rfind(b"\n") + 1
+    return want - _PROBE + end if end and len(tail) == _PROBE else want
 
 
 def _records(
