@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode, b64encode
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from hashlib import sha256
@@ -29,84 +28,11 @@ from prodigy_storage.errors import Corrupt, Unsupported
 from prodigy_storage.ports.names import Scope, check_name, check_scope
 from prodigy_storage.ports.storage import Damage, Index, Kind, Stream
 from prodigy_storage.transfer.entries import Body, Contents, Entry, Piece
+from prodigy_storage.transfer.manifest import Backup, Total
 
 FORMAT = 1
 _MAGIC = "prodigy_storage_backup"
 _LINE_MAX = 1 << 30
-
-
-@attrs.frozen(kw_only=True)
-class StreamDigest:
-    """A stream of one scope in a backup."""
-
-    stream: str
-    scope: Scope
-    records: int
-    sha256: str
-
-
-@attrs.frozen(kw_only=True)
-class Backup:
-    """What a backup holds.
-
-    Args:
-        made_at: When it was begun, ISO 8601.
-        scope: `()` everything, `(repo,)` a project, `(repo, job)` a job.
-        documents: How many of each kind.
-        streams: The streams.
-        damage: What the store could not read when the backup was made, and what is therefore not in it.
-    """
-
-    made_at: str
-    scope: Scope
-    documents: dict[str, int]
-    streams: tuple[StreamDigest, ...]
-    damage: tuple[Damage, ...]
-
-    @property
-    def records(self) -> int:
-        """How many records all streams have."""
-        return sum(one.records for one in self.streams)
-
-
-@attrs.define
-class _Sum:
-    """What the manifest will say, or has to say."""
-
-    documents: Counter[str] = attrs.field(factory=Counter)
-    streams: dict[tuple[str, Scope], tuple[int, Any]] = attrs.field(factory=dict)
-    damage: list[Damage] = attrs.field(factory=list)
-    whole: Any = attrs.field(factory=sha256)
-
-    def add(self, entry: Entry) -> None:
-        """Count an entry."""
-        if isinstance(entry, Damage):
-            self.damage.append(entry)
-        elif isinstance(entry, Body):
-            self.documents[entry.kind.name] += 1
-        else:
-            count, digest = self.streams.get((entry.stream.name, entry.scope), (0, None))
-            digest = digest or sha256()
-            digest.update(entry.data)
-            self.streams[entry.stream.name, entry.scope] = (count + entry.data.count(b"\n"), digest)
-
-    def backup(self, head: dict[str, Any]) -> Backup:
-        """The result."""
-        streams = tuple(
-            StreamDigest(stream=stream, scope=scope, records=count, sha256=digest.hexdigest())
-            for (stream, scope), (count, digest) in self.streams.items()
-        )
-        documents = dict(sorted(self.documents.items()))
-        scope = tuple(head["scope"])
-        return Backup(
-            made_at=head["made_at"], scope=scope, documents=documents, streams=streams, damage=tuple(self.damage)
-        )
-
-    def manifest(self, head: dict[str, Any]) -> dict[str, Any]:
-        """The last line."""
-        found = attrs.asdict(self.backup(head))
-        wanted = {name: found[name] for name in ("documents", "streams", "damage")}
-        return {"manifest": {**wanted, "sha256": self.whole.hexdigest()}}
 
 
 def pack(carried: Iterable[Entry], *, scope: Scope, made_at: str, done: Callable[[Backup], None]) -> Iterator[bytes]:
@@ -118,7 +44,7 @@ def pack(carried: Iterable[Entry], *, scope: Scope, made_at: str, done: Callable
         done: Called at the end with what was written.
     """
     head = {_MAGIC: FORMAT, "made_at": made_at, "scope": list(scope)}
-    total = _Sum()
+    total = Total()
     yield _line(head, total)
     for entry in carried:
         total.add(entry)
@@ -128,7 +54,7 @@ def pack(carried: Iterable[Entry], *, scope: Scope, made_at: str, done: Callable
     done(total.backup(head))
 
 
-def _line(value: dict[str, Any], total: _Sum) -> bytes:
+def _line(value: dict[str, Any], total: Total) -> bytes:
     line = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
     total.whole.update(line)
     return line
@@ -167,7 +93,7 @@ def unpack(
         Unsupported: it has a newer format.
     """
     known = _Known({kind.name: kind for kind in contents.kinds}, {stream.name: stream for stream in contents.streams})
-    total = _Sum()
+    total = Total()
     head: dict[str, Any] | None = None
     ended = False
     for offset, line in _lines(pieces, place):
@@ -237,7 +163,7 @@ def _head(value: Any, place: str) -> dict[str, Any]:
     return {**value, "made_at": str(value["made_at"])}
 
 
-def _confirm(said: dict[str, Any], head: dict[str, Any], total: _Sum) -> None:
+def _confirm(said: dict[str, Any], head: dict[str, Any], total: Total) -> None:
     total.damage = [Damage(**one) for one in said["damage"]]
     wanted = json.loads(json.dumps(total.manifest(head)["manifest"]))
     if said != wanted:

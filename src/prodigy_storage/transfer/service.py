@@ -15,9 +15,10 @@ from prodigy_storage.ports.clock import Clock
 from prodigy_storage.ports.measuring import Form, Measuring
 from prodigy_storage.ports.names import check_name, scope_of
 from prodigy_storage.ports.storage import Capability, Index, Kind, Storage, Stream
-from prodigy_storage.transfer.backups import Backup, check, pack, unpack
+from prodigy_storage.transfer.backups import check, pack, unpack
 from prodigy_storage.transfer.copying import Progress, write
 from prodigy_storage.transfer.entries import Contents, Entry, entries
+from prodigy_storage.transfer.manifest import Backup
 from prodigy_storage.transfer.migration import Migration, Project, local_entries
 from prodigy_storage.transfer.report import Report
 
