@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
@@ -109,5 +110,5 @@ class CachedStore(RuleBasedStateMachine):
         assert len(self.cache._kept) <= LIMIT
 
 
-class TestCaching(CachedStore.TestCase):
-    """The walk."""
+CachedStore.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+TestCaching = CachedStore.TestCase
