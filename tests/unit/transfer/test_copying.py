@@ -89,6 +89,19 @@ def test_a_session_without_a_project_belongs_to_that_of_its_job(source):
     assert not any(isinstance(one, Body) for one in entries(source, Contents(), ("other",)))
 
 
+def test_a_session_of_another_project_with_a_job_of_the_same_id_stays(source):
+    """Job ids may come twice; a session that names another project is not taken along."""
+    repo, job = fill(source)
+    (body,) = [body for key, body in held(source)[0].items() if key[0] == "session"]
+    session = {**json.loads(body), "id": "session-other", "repo": "other"}
+    del session["_crc"]
+    source.commit(Batch((), [Put(SESSION, "session-other", json.dumps(session).encode())]))
+    for scope in ((repo,), (repo, job)):
+        found = [one.id for one in entries(source, Contents(), scope) if isinstance(one, Body) and one.kind == SESSION]
+        assert len(found) == 1
+        assert "session-other" not in found
+
+
 def test_what_names_something_comes_after_it(source):
     """Records come first, then the documents of jobs, then mappings, then sessions."""
     begin(source)
