@@ -13,7 +13,7 @@ from prodigy_storage.errors import NotFound
 from prodigy_storage.services.foreign_checkpoints import Sort
 from prodigy_storage.store import Store
 
-from .conftest import CORPUS, tree_of
+from .conftest import CORPUS, copied, tree_of
 
 STATES = "mapreduce-1742281689101"
 REDUCED = "mapreduce-20250320_160000"
@@ -92,6 +92,42 @@ def test_checkpoints_of_every_sort_are_listed_and_shown(ask, name, sort, number)
     for one in listed:
         assert ask("checkpoints", "show", name, one["id"], "--json")[1]["data"]["id"] == one["id"]
     assert listed[-1]["id"] in ask("checkpoints", "list", name)[2] + ask("checkpoints", "show", name)[1]
+
+
+def test_checkpoints_are_validated(ask):
+    """All but the imported one, whose hash fits neither form, are sound; so are those of each job and workflow."""
+    code, found, _ = ask("checkpoints", "validate", "--json")
+    judged = found["data"]["prodigy_checkpoints"]
+    assert (code, len(judged), sum(one["sound"] for one in judged)) == (1, 87, 86)
+    (one,) = found["diagnostics"]
+    assert one["path"] == str(next((CORPUS / "state/api-gateway/checkpoints").glob("cp-949f1599*")))
+    assert "neither" in one["message"]
+    for name, number in ((STATES, 3), (WORKFLOW, 1)):
+        code, found, _ = ask("checkpoints", "validate", name, "--json")
+        assert (code, [one["sound"] for one in found["data"]["prodigy_checkpoints"]]) == (0, [True] * number)
+    assert "86 of 87" in ask("checkpoints", "validate")[2]
+
+
+def test_a_damaged_checkpoint_is_found_wanting(tmp_path):
+    """What cannot be read, what lacks a member and what assigns items to agents that are gone is not sound."""
+    root = copied(tmp_path, "state")
+    sound = json.loads(next((root / "state/shop/checkpoints").glob("cp-2b87c04b*")).read_bytes())
+    place = root / "state/shop/checkpoints"
+    (place / "cp-cut.checkpoint.json").write_bytes(json.dumps(sound).encode()[:200])
+    lacking = {name: value for name, value in sound.items() if name != "error_state"}
+    (place / "cp-lacking.checkpoint.json").write_text(json.dumps(lacking))
+    sound["agent_state"]["agent_assignments"]["nobody"] = ["item_1"]
+    (place / "cp-nobody.checkpoint.json").write_text(json.dumps(sound))
+    with Store(FileStorage(root)) as store:
+        wanting = {one.place.rpartition("/")[2]: one for one in store.foreign_checkpoints.validate() if not one.sound}
+    assert {name.split(".")[0] for name in wanting if not name.startswith("cp-949")} == {
+        "cp-cut",
+        "cp-lacking",
+        "cp-nobody",
+    }
+    assert isinstance(wanting["cp-cut.checkpoint.json"].offset, int)
+    assert "error_state" in wanting["cp-lacking.checkpoint.json"].reasons[0]
+    assert "nobody" in wanting["cp-nobody.checkpoint.json"].reasons[0]
 
 
 def test_every_checkpoint_has_a_sort(ask):

@@ -16,9 +16,12 @@ from prodigy_storage.cli.output import say
 from prodigy_storage.cli.settings import Settings
 from prodigy_storage.cli.tables import Column, clean, table
 from prodigy_storage.cli.verbs import common, example, pass_settings
+from prodigy_storage.errors import NotFound
 from prodigy_storage.model.checkpoints import CheckpointDiff
 from prodigy_storage.model.sessions import Phase
 from prodigy_storage.services.checkpoints import Verdict
+from prodigy_storage.services.foreign_checkpoints import ForeignVerdict
+from prodigy_storage.store import Store
 
 _SHOWN = 10
 
@@ -35,17 +38,42 @@ _SHOWN = 10
 def validate(settings: Settings, id: str | None, repo: str | None, *, repair: bool) -> None:
     """Read every checkpoint of a job, or of all, whole: checksums, contents, and whether they fit their job.
 
+    Those that Prodigy wrote are read too, also of a workflow or a session; they are never moved.
+
     Exit code 1: something is wrong. With --repair, jobs go on from what is sound; a setup is never moved.
     """
     with settings.open() as store:
-        job = None
-        if id is not None:
-            setup = job_of(store, id, repo=repo)
-            repo, job = setup.repo, setup.job_id
-        verdicts = list(store.checkpoints.validate(repo, job, repair=repair))
-    data = {"checkpoints": [_members(one) for one in verdicts]}
+        verdicts, foreign = _verdicts(store, id, repo, repair=repair)
+    data = {
+        "checkpoints": [_members(one) for one in verdicts],
+        "prodigy_checkpoints": [{**attrs.asdict(one), "sound": one.sound} for one in foreign],
+    }
     findings = [_finding(one) for one in verdicts if not one.sound]
-    settings.finish(data, findings, lambda _: _say(verdicts))
+    findings += [
+        Diagnostic(code="corrupt", message="; ".join(one.reasons), path=one.place, offset=one.offset)
+        for one in foreign
+        if not one.sound
+    ]
+    settings.finish(data, findings, lambda _: _say(verdicts, foreign))
+
+
+def _verdicts(
+    store: Store, text: str | None, repo: str | None, *, repair: bool
+) -> tuple[Sequence[Verdict], Sequence[ForeignVerdict]]:
+    """Of our checkpoints, and of Prodigy's."""
+    if text is None:
+        return list(store.checkpoints.validate(repo, None, repair=repair)), store.foreign_checkpoints.validate(
+            repo=repo
+        )
+    try:
+        setup = job_of(store, text, repo=repo)
+    except NotFound:
+        foreign = store.foreign_checkpoints.validate(text, repo=repo)
+        if not foreign:
+            raise
+        return (), foreign
+    ours = list(store.checkpoints.validate(setup.repo, setup.job_id, repair=repair))
+    return ours, store.foreign_checkpoints.validate(setup.job_id, repo=setup.repo)
 
 
 def _members(one: Verdict) -> dict[str, Any]:
@@ -58,7 +86,11 @@ def _finding(one: Verdict) -> Diagnostic:
     return Diagnostic(code="corrupt", message=f"{'; '.join(one.reasons)}{moved}", path=where)
 
 
-def _say(verdicts: Sequence[Verdict]) -> None:
+def _say(verdicts: Sequence[Verdict], foreign: Sequence[ForeignVerdict]) -> None:
+    if foreign:
+        say(f"{sum(one.sound for one in foreign):,} of {len(foreign):,} checkpoints of Prodigy's are sound.")
+        if not verdicts:
+            return
     jobs = len({(one.repo, one.job_id) for one in verdicts})
     sound = sum(one.sound for one in verdicts)
     say(f"{sound:,} of {len(verdicts):,} checkpoints of {jobs:,} job{'s'[: jobs != 1]} are sound.")

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 import attrs
 
 from prodigy_storage.codecs.collection import walk
+from prodigy_storage.codecs.documents import Codec
 from prodigy_storage.codecs.kinds import PRODIGY_CHECKPOINT, PRODIGY_JOB_STATE, REDUCE_CHECKPOINT
+from prodigy_storage.codecs.prodigy.documents import PRODIGY_CHECKPOINTS, PRODIGY_JOB_STATES, REDUCE_CHECKPOINTS
 from prodigy_storage.codecs.values import moment
-from prodigy_storage.errors import NotFound
+from prodigy_storage.errors import Corrupt, NotFound
+from prodigy_storage.model.prodigy.checkpoints import MapReduceCheckpoint
+from prodigy_storage.model.prodigy.integrity import Integrity, integrity
 from prodigy_storage.ports.storage import Damage, Document, Index, Kind, Query, Storage
 
 
@@ -59,11 +64,48 @@ class ForeignListing:
     damage: Sequence[Damage] = ()
 
 
+@attrs.frozen(kw_only=True)
+class ForeignVerdict:
+    """What reading one checkpoint of Prodigy's whole has found.
+
+    Args:
+        id: Which one; empty if not even that can be said.
+        place: Where it lies, for messages.
+        offset: Where in its body it is damaged, if that is known.
+        reasons: What is wrong with it; empty if it is sound.
+    """
+
+    id: str
+    place: str
+    offset: int | None = None
+    reasons: tuple[str, ...] = ()
+
+    @property
+    def sound(self) -> bool:
+        """Whether nothing is wrong with it."""
+        return not self.reasons
+
+
 class ForeignCheckpoints:
     """`store.foreign_checkpoints`. Reads only."""
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
+
+    def validate(self, name: str | None = None, *, repo: str | None = None) -> Sequence[ForeignVerdict]:
+        """Read every checkpoint whole, and judge those of MapReduce jobs as Prodigy's manager does.
+
+        Either form of the integrity hash is accepted. What cannot even be listed is judged too, if no name is given.
+
+        Args:
+            name, repo: As in `list`.
+        """
+        found = self.list(name, repo=repo)
+        damage = found.damage if name is None and repo is None else ()
+        broken = [
+            ForeignVerdict(id=one.id, place=one.place, offset=one.offset, reasons=(one.reason,)) for one in damage
+        ]
+        return [*broken, *map(_judged, found.checkpoints)]
 
     def _of(self, kind: Kind, damage: list[Damage]) -> Iterator[ForeignCheckpoint]:
         for page in walk(self._storage, Query(kind, limit=1000)):
@@ -97,6 +139,32 @@ class ForeignCheckpoints:
         if not found:
             raise NotFound(f"there is no {id} of {name}")
         return found[-1]
+
+
+def _judged(one: ForeignCheckpoint) -> ForeignVerdict:
+    try:
+        value = _CODECS[one.sort].decode(one.document)
+    except Corrupt as error:
+        return ForeignVerdict(id=one.id, place=one.document.place, offset=error.offset, reasons=(error.reason,))
+    reasons = tuple(_mapreduce(value)) if isinstance(value, MapReduceCheckpoint) else ()
+    return ForeignVerdict(id=one.id, place=one.document.place, reasons=reasons)
+
+
+def _mapreduce(checkpoint: MapReduceCheckpoint) -> Iterator[str]:
+    if integrity(checkpoint) is Integrity.MISMATCH:
+        yield "its integrity hash fits neither of Prodigy's forms: it was changed, or imported under another job"
+    agents = checkpoint.agent_state
+    idle = sorted(set(agents.agent_assignments) - set(agents.active_agents))
+    if idle:
+        yield f"items are assigned to {len(idle)} agents that are not active, such as {idle[0]}"
+
+
+_CODECS: Mapping[Sort, Codec[Any]] = {
+    Sort.JOB_STATE: PRODIGY_JOB_STATES,
+    Sort.MAPREDUCE: PRODIGY_CHECKPOINTS,
+    Sort.WORKFLOW: PRODIGY_CHECKPOINTS,
+    Sort.REDUCE: REDUCE_CHECKPOINTS,
+}
 
 
 def _described(document: Document, index: Index) -> ForeignCheckpoint:
