@@ -35,7 +35,8 @@ class TestValidate:
         for words in ((), (run.session_id,), (run.job_id, "--repo", "repo"), ("--repo", "repo")):
             answer = ask("checkpoints", "validate", *words)
             assert (answer.code, answer.err) == (0, "4 of 4 checkpoints of 1 job are sound.\n")
-        assert ask("checkpoints", "validate", "--repo", "other", "--json").json["data"] == {"checkpoints": []}
+        empty = ask("checkpoints", "validate", "--repo", "other", "--json").json["data"]
+        assert empty == {"checkpoints": [], "prodigy_checkpoints": []}
 
     def test_damage_is_named_and_repaired_once(self, ask, store, run):
         """Exit code 1 with findings until it was moved to quarantine."""
