@@ -144,7 +144,11 @@ class Retention:
                 return f"{spared:,} events stay: their writer lives, or they lie behind newer ones" if spared else ""
 
             yield Candidate(
-                category=Category.EVENTS, repo=one.repo, name=one.job, what=_counted(one.removed, "event"), remove=remove
+                category=Category.EVENTS,
+                repo=one.repo,
+                name=one.job,
+                what=_counted(one.removed, "event"),
+                remove=remove,
             )
 
     def _logs(self, before: datetime, repo: str | None) -> Iterator[Candidate]:
