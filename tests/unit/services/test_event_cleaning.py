@@ -14,7 +14,7 @@ from prodigy_storage.adapters.files.disk import Disk
 from prodigy_storage.adapters.memory import MemoryStorage
 from prodigy_storage.codecs.kinds import EVENT_ARCHIVING
 from prodigy_storage.codecs.streams import EVENTS
-from prodigy_storage.errors import Corrupt, InvalidValue, Locked, StorageFull
+from prodigy_storage.errors import Conflict, Corrupt, InvalidValue, Locked, StorageFull
 from prodigy_storage.model.event_cleaning import EventLimits
 from prodigy_storage.model.event_filter import EventFilter
 from prodigy_storage.model.events import QueueDepthChanged
@@ -302,6 +302,41 @@ def test_two_cleanings_of_one_job_exclude_each_other(store, clock, tmp_path, run
     store.events.clean(EventLimits(max_events=10), archive=Meeting(tmp_path))
     assert left(store) == list(range(20, 30))
     assert store.locks.list() == []
+
+
+def test_a_cleaning_whose_lock_was_taken_over_changes_nothing(store, clock, tmp_path):
+    """It is fenced: whatever it was about to do, its successor does."""
+    fill(store, clock, 30)
+
+    class Overtaken(ArchiveFolder):
+        def draft(self, scope, now):
+            (lease,) = store.locks.list()
+            store.locks.acquire(lease.scope, lease.name, force=True)
+            return super().draft(scope, now)
+
+    with pytest.raises(Conflict):
+        store.events.clean(EventLimits(max_events=10), archive=Overtaken(tmp_path))
+    assert left(store) == list(range(30))
+    assert list(tmp_path.iterdir()) == []
+
+    class Late(ArchiveFolder):
+        def draft(self, scope, now):
+            draft = super().draft(scope, now)
+            seal = draft.seal
+
+            def overtaken():
+                (lease,) = [one for one in store.locks.list() if one.purpose.startswith("cleaning")]
+                store.locks.acquire(lease.scope, lease.name, force=True)
+                return seal()
+
+            draft.seal = overtaken
+            return draft
+
+    store.locks.release(store.locks.acquire(JOB, store.locks.list()[0].name, force=True))
+    with pytest.raises(Conflict):
+        store.events.clean(EventLimits(max_events=10), archive=Late(tmp_path))
+    assert left(store) == list(range(30))
+    assert list(tmp_path.iterdir()) == []
 
 
 class Full(Disk):

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prodigy_storage.adapters.files.frames import frame, last_frame, unframe
+from prodigy_storage.adapters.files.frames import SLACK, find_frame, frame, last_frame, shorten, unframe
 
 RECORD = st.dictionaries(st.text(max_size=5), st.one_of(st.integers(), st.text(max_size=9), st.just({})), max_size=3)
 GROUPS = st.lists(st.lists(RECORD, min_size=1, max_size=4), min_size=1, max_size=6)
@@ -83,3 +83,24 @@ def test_lines_without_a_frame_are_delivered_when_they_are_objects():
     data, damage = unframe(framed([[{"a": 1}]]) + b'{"b":2}\nnonsense\n\0\0\n', "f", 0)
     assert data == b'{"a":1}\n{"b":2}\n'
     assert len(damage) == 2
+
+
+def test_a_shortened_group_ends_where_it_ended():
+    """Wherever it begins and however long its numbers are, it verifies, at most `SLACK` bytes before what is left."""
+    lines = [b'{"n":%d,"text":"some text"}\n' % number for number in range(9)]
+    for begin in [*range(1500), 99_980, 999_985, 9_999_990]:
+        group = frame(b"".join(lines), begin)
+        for cut in (2, 5, 8):
+            start = len(b"".join(lines[:cut]))
+            at, fresh = shorten(group, find_frame(group), begin, start)
+            assert at + len(fresh) == begin + len(group)
+            assert begin + start - SLACK <= at <= begin + start
+            assert unframe(fresh, "", at) == (b"".join(lines[cut:]), [])
+
+
+def test_a_damaged_group_is_not_signed_anew():
+    """Shortening verifies what it frames."""
+    group = bytearray(frame(b'{"a":1}\n' * 9, 7))
+    group[50] ^= 1
+    assert shorten(bytes(group), find_frame(bytes(group)), 7, 40) is None
+    assert shorten(frame(b'{"a":1}\n' * 9, 7), find_frame(frame(b'{"a":1}\n' * 9, 7)), 8, 40) is None

@@ -84,9 +84,23 @@ def test_a_group_can_be_cut_again_and_again(root, events, lines, read):
         gone, cursor, _ = front(storage, events, below(limit))
         assert gone[-1] == limit - 1
         trim(storage, events, cursor)
+        trim(storage, events, cursor)  # the group begins a little before its first line now; nothing more goes
         assert read(storage, events)[:2] == (list(range(limit, 40)), [])
     append(storage, events, lines(40))
     assert read(storage, events, cursor=seen)[:2] == ([40], [])
+    storage.close()
+
+
+@pytest.mark.parametrize("pad", range(0, 24, 3))
+def test_short_records_are_given_only_if_they_can_go(root, events, lines, read, pad):
+    """What is too short for the rest of its append to be framed anew stays; the front says so."""
+    storage = FileStorage(root)
+    append(storage, events, lines(*range(6), pad=pad))
+    storage.close()
+    storage = FileStorage(root)
+    gone, cursor, _ = front(storage, events, below(1))
+    trim(storage, events, cursor)
+    assert read(storage, events)[:2] == (list(range(len(gone), 6)), [])
     storage.close()
 
 
