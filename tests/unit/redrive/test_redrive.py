@@ -361,3 +361,18 @@ def test_a_redrive_is_found_again(world, store):
     assert store.redrives.show(view.redrive.id).redrive == view.redrive
     with pytest.raises(NotFound):
         store.redrives.show("redrive-none")
+
+
+def test_a_resumed_redrive_looks_at_skipped_items_again(world, store):
+    """What somebody else had then is tried now; a letter that is gone stays skipped."""
+    world.fill(store, 2)
+    other = world.process("second")
+    with store.redrives.start("repo", "job") as running:
+        first, second = running.claim(), running.claim()
+        view = other.redrives.retry("repo", "job", failing(), settings=ONCE)
+        assert view.counts["skipped"] == 2
+        running.succeed(first)
+        running.give_back(second)
+    with other.redrives.resume(view.redrive.id) as again:
+        assert again.drive(failing()) == {"done": 1, "failed": 0, "skipped": 1, "pending": 0}
+    assert items(store) == []
