@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from json.encoder import encode_basestring as quoted
 
 import attrs
 
 from prodigy_storage.errors import InvalidValue
+
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*(?:"|$)|[][{},:]')
+
+
+class _NoJson(Exception):
+    """Something that JSON cannot say, on its way to where the path is known."""
 
 
 @attrs.frozen
@@ -48,7 +55,27 @@ def write(value: object, *, pretty: bool = True, indent: str = "") -> str:
         _write(value, pieces.append, f"\n{indent}" if pretty else "")
     except RecursionError as error:
         raise InvalidValue("a document can only hold JSON: it is nested too deeply") from error
+    except _NoJson as error:
+        raise no_json("".join(pieces), str(error)) from None
     return "".join(pieces)
+
+
+def no_json(before: str, why: str) -> InvalidValue:
+    """The error for what follows a text that JSON begins with: names the member."""
+    keys: list[str | int] = []
+    last = ""
+    for mark in _TOKEN.findall(before):
+        if mark in "[{":
+            keys.append(0 if mark == "[" else "")
+        elif mark in "]}":
+            keys.pop()
+        elif mark == ":":
+            keys[-1] = last[1:-1]
+        elif mark == ",":
+            keys[-1] = keys[-1] + 1 if isinstance(keys[-1], int) else ""
+        last = mark
+    path = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in keys).lstrip(".")
+    return InvalidValue(f"{path}{': ' if path else ''}a document can only hold JSON, and {why}")
 
 
 def _write(value: object, put: Callable[[str], None], line: str) -> None:
@@ -75,7 +102,7 @@ def _scalar(value: object) -> str:
         raise value.error
     if isinstance(value, float) and math.isfinite(value):
         return spelled(value)
-    raise InvalidValue(f"a document can only hold JSON: {value!r:.60} is none")
+    raise _NoJson(f"{value!r:.60} is none")
 
 
 def _write_members(value: Mapping[object, object], put: Callable[[str], None], line: str) -> None:
@@ -86,7 +113,7 @@ def _write_members(value: Mapping[object, object], put: Callable[[str], None], l
     separator, colon = f"{{{inner}", ": " if line else ":"
     for key, member in value.items():
         if not isinstance(key, str):
-            raise InvalidValue(f"a document can only hold JSON: the key {key!r:.60} is no text")
+            raise _NoJson(f"the key {key!r:.60} is no text")
         put(separator + quoted(key) + colon)
         _write(member, put, inner)
         separator = f",{inner}"

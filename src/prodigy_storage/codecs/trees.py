@@ -9,8 +9,8 @@ import zlib
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from prodigy_storage.codecs.json_text import write
-from prodigy_storage.errors import Corrupt, InvalidValue
+from prodigy_storage.codecs.json_text import no_json, write
+from prodigy_storage.errors import Corrupt
 
 Tree = dict[str, Any]
 T = TypeVar("T")
@@ -135,7 +135,7 @@ def encoded(text: str) -> bytes:
     try:
         return text.encode()
     except UnicodeEncodeError as error:
-        raise InvalidValue(f"a document can only hold JSON: a lone surrogate, {error.object[error.start]!r}") from error
+        raise no_json(error.object[: error.start], f"{error.object[error.start]!r} is a lone surrogate") from error
 
 
 def seal(text: bytes, *, pretty: bool) -> bytes:
