@@ -152,23 +152,20 @@ def _tell(settings: Settings, chosen: Selection, *, dry_run: bool) -> None:
     settings.answer(data, chosen.damage, lambda out: screen.selection(out, chosen))
 
 
+def _stop(stop: _Stop, _: attrs.Attribute[bool], value: bool) -> bool:
+    stop.command.stopping = value
+    if value:
+        stop.running.stop()
+    return value
+
+
 @attrs.define
 class _Stop:
-    """What Ctrl-C stops."""
+    """What Ctrl-C stops, by setting `stopping`."""
 
     command: Command
     running: RunningRedrive
-
-    @property
-    def stopping(self) -> bool:
-        """Whether it was asked to."""
-        return self.command.stopping
-
-    @stopping.setter
-    def stopping(self, value: bool) -> None:
-        self.command.stopping = value
-        if value:
-            self.running.stop()
+    stopping: bool = attrs.field(default=False, on_setattr=_stop)
 
 
 def _work(settings: Settings, store: Store, interrupts: Interrupts, wanted: Wishes, running: RunningRedrive) -> None:

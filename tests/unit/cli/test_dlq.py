@@ -19,6 +19,7 @@ from prodigy_storage.model.dead_letters_signatures import error_type_of
 from prodigy_storage.model.redrives import RedriveStatus
 
 from .conftest import PROGRAM, call, environment
+from .test_program import on_terminal
 
 
 def letter(item, *, message="ValueError: no", data=None, days=0, **more):
@@ -316,3 +317,15 @@ def test_ctrl_c_gives_claims_back(root, tmp_path):
     with prodigy_storage.open(str(root)) as store:
         assert [one.claim for one in store.dlq.list().values] == [None] * 4
         assert store.redrives.list().values[0].status is RedriveStatus.INTERRUPTED
+
+
+def test_a_terminal_shows_progress(root):
+    """On a terminal a retry has a bar with its count, and a removal says what it did."""
+    code, printed = on_terminal(
+        "dlq", "retry", "--root", root, "--exec", "true", "--item", "item_0", "--item", "item_1"
+    )
+    assert code == 0
+    assert "2/2" in printed
+    assert "Done: 2 done." in printed
+    code, printed = on_terminal("dlq", "clear", "job-1", "--root", root, "--yes")
+    assert (code, "2 removed" in printed) == (0, True)
