@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from prodigy_storage.codecs.converter import CONVERTER
 from prodigy_storage.codecs.documents import DEAD_LETTERS, MAPPINGS, SESSIONS
-from prodigy_storage.codecs.patches import same
+from prodigy_storage.codecs.patches import patched, same
 from prodigy_storage.codecs.prodigy.documents import (
     MAPREDUCE_CHECKPOINTS,
     ORPHANED_WORKTREES,
@@ -29,6 +29,7 @@ from prodigy_storage.errors import Corrupt, InvalidValue
 from prodigy_storage.model.prodigy.integrity import Integrity, integrity, preparation_hash, signed
 from prodigy_storage.model.prodigy.values import Tagged
 from prodigy_storage.model.prodigy.worktrees import OrphanedWorktree
+from prodigy_storage.model.sessions import Timing
 from prodigy_storage.ports.storage import Document, Version
 
 from .checker import kind_of, manager_offence, offence, unpacked
@@ -249,3 +250,60 @@ def test_old_configurations_are_read_with_the_defaults_of_later_versions() -> No
     value = PRODIGY_JOB_STATES.decode(stored)
     assert (value.config.continue_on_failure, value.config.enable_checkpoints) == (False, True)
     assert PRODIGY_JOB_STATES.encode(value, stored) == stored.body
+
+
+PATCHES = [
+    ('{"i":1,"i":2}', {"i": 2}, {"i": 3}, '{"i":1,"i":3}'),
+    ('{"i":1,"k":0,"i":2}', {"i": 2, "k": 0}, {"k": 0}, '{"k":0}'),
+    ('[{"a":1,"x":1.50}, {"a":2,"x":2.50}]', [{"a": 1}, {"a": 2}], [{"a": 2}], '[ {"a":2,"x":2.50}]'),
+    (
+        '[{"a":1,"x":1.50},{"a":2}]',
+        [{"a": 1}, {"a": 2}],
+        [{"a": 1}, {"a": 3}, {"a": 2}],
+        '[{"a":1,"x":1.50},{"a":3},{"a":2}]',
+    ),
+    (
+        '{\n  "a": {},\n  "b": []\n}',
+        {"a": {}, "b": []},
+        {"a": {"k": 1}, "b": [2]},
+        '{\n  "a": {\n    "k": 1\n  },\n  "b": [\n    2\n  ]\n}',
+    ),
+    (
+        '{\n  "a": 1,\n  "b": 2\n}',
+        {"a": 1, "b": 2},
+        {"a": 1, "c": {"d": 1e-5}},
+        '{\n  "a": 1,\n  "c": {\n    "d": 0.00001\n  }\n}',
+    ),
+    ('{"a":null,"u":1}', {}, {"a": 5}, '{"a":5,"u":1}'),
+    ('{"a":1}', {"a": 1, "b": 0}, {"a": 1, "b": 0}, '{"a":1}'),
+    ('{"a":1}', {"a": 1, "b": 0}, {"a": 1, "b": 2}, '{"a":1,"b":2}'),
+    ("[1.0, 2]", [1.0, 2], [1, 2], "[1, 2]"),
+    ('{"d": [1,0]}', {"d": {"secs": 1}}, {"d": {"secs": 2}}, '{"d": {"secs":2}}'),
+]
+
+
+@pytest.mark.parametrize(("text", "before", "after", "expected"), PATCHES)
+def test_a_patch_writes_what_differs_into_the_text(text: str, before, after, expected: str) -> None:
+    """Repeated keys, elements that were removed or put between others, empty containers, members that were missing."""
+    assert patched(text, before, after) == expected
+
+
+@pytest.mark.parametrize(
+    "duration", [Timing(secs=1, nanos=10**9), Timing(secs=2**64, nanos=0), Timing(secs=-1, nanos=0)]
+)
+def test_durations_that_do_not_fit_are_refused(duration: Timing) -> None:
+    """The program would carry nanoseconds over, or refuse the document."""
+    state = job_state()
+    name, result = next(iter(state.agent_results.items()))
+    with pytest.raises(InvalidValue, match=f"agent_results.{name}.duration"):
+        PRODIGY_JOB_STATES.encode(attrs.evolve(state, agent_results={name: attrs.evolve(result, duration=duration)}))
+
+
+@pytest.mark.parametrize("kind", ["session", "mr-checkpoint"])
+def test_durations_are_read_as_pairs_too(kind: str) -> None:
+    """The program reads both and writes objects; what is not changed stays a pair."""
+    for _, body in files(kind):
+        pairs = re.sub(rb'\{\s*"secs": (\d+),\s*"nanos": (\d+)\s*\}', rb"[\1, \2]", body)
+        read = CODECS[kind].load(document(pairs))
+        assert read.value == CODECS[kind].decode(document(body))
+        assert CODECS[kind].encode(read.value, read.document) == pairs
