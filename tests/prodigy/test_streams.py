@@ -245,7 +245,7 @@ class TestTrimming:
         """A file goes when its last record is old enough; archives stay, as they are what was kept."""
         write(folder / "events-a.jsonl", lines(2))
         write(folder / "events-b.jsonl", lines(1) + lines(1).replace(b"2025-03-14", b"2026-03-14"))
-        write(folder / "events-c.jsonl.gz", gzip.compress(lines(2)))
+        write(folder / "events-c.jsonl.gz", gzip.compress(lines(2)) + b"\n")
         self.trim(storage, 1_750_000_000_000_000)
         assert sorted(path.name for path in folder.iterdir()) == ["events-b.jsonl", "events-c.jsonl.gz"]
 

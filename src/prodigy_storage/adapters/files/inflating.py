@@ -45,14 +45,11 @@ class _State:
             self.ended = True
             self.reason = "" if self.decoder.eof else "gzip that ends too early"
             return
-        if self.decoder.eof:  # archives may be strung together
-            data = self.decoder.unused_data + data
-            self.decoder = zlib.decompressobj(31)
         try:
             self.rest += self.decoder.decompress(data, CHUNK)
         except zlib.error as error:
             self.ended, self.reason = True, f"damaged gzip, so its records are suspect: {error}"
-        if self.decoder.eof and self.decoder.unused_data:
+        if self.decoder.eof and self.decoder.unused_data:  # archives may be strung together
             self.consumed -= len(self.decoder.unused_data)
             self.decoder = zlib.decompressobj(31)
 
