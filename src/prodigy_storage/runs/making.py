@@ -17,6 +17,7 @@ from prodigy_storage.runs.queue import Queue
 from prodigy_storage.runs.recovery import Recovered, expected_events, look
 from prodigy_storage.runs.reducing import Reduction
 from prodigy_storage.runs.run import Run
+from prodigy_storage.runs.settling import Settler
 from prodigy_storage.runs.surroundings import Surroundings
 from prodigy_storage.runs.telling import Teller
 from prodigy_storage.runs.view import View
@@ -92,6 +93,7 @@ class Maker:
             teller,
             queue,
             checkpointer,
+            Settler(around, view, journal),
             self.ear,
             reduction,
             mutex,

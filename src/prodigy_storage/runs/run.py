@@ -9,7 +9,7 @@ from typing import Self
 
 import attrs
 
-from prodigy_storage.codecs.values import encode_value, micros
+from prodigy_storage.codecs.values import micros
 from prodigy_storage.errors import Fenced, InvalidTransition, StorageError
 from prodigy_storage.model.checkpoints import CheckpointReason
 from prodigy_storage.model.events import Event
@@ -20,11 +20,11 @@ from prodigy_storage.ports.runtime import Handle
 from prodigy_storage.runs.attempt import Attempt
 from prodigy_storage.runs.checkpointer import Checkpointer
 from prodigy_storage.runs.ending import Ending
-from prodigy_storage.runs.failures import buried
 from prodigy_storage.runs.journal import Journal
 from prodigy_storage.runs.listening import Ear
 from prodigy_storage.runs.queue import Queue
 from prodigy_storage.runs.reducing import Reduction
+from prodigy_storage.runs.settling import Settler
 from prodigy_storage.runs.steps import Steps
 from prodigy_storage.runs.surroundings import Surroundings
 from prodigy_storage.runs.telling import Teller
@@ -47,6 +47,7 @@ class Run(View):
     _teller: Teller
     _queue: Queue
     _checkpointer: Checkpointer
+    _settler: Settler
     _ear: Ear
     _reduction: Reduction
     _mutex: AbstractContextManager[object]
@@ -102,9 +103,7 @@ class Run(View):
         """
         self._check_attempt(attempt)
         try:
-            encoded = encode_value(result, f"the result of {attempt.item_id}")
-            progress = self._progress(attempt, Outcome.DONE, result=encoded)
-            self._journal.settle(progress)
+            progress = self._settler.done(attempt, result)
         except BaseException:
             self.give_back(attempt)
             raise
@@ -119,27 +118,11 @@ class Run(View):
         """
         self._check_attempt(attempt)
         try:
-            progress = self._failed(attempt, error)
+            progress = self._settler.failed(attempt, error)
         except BaseException:
             self.give_back(attempt)
             raise
         self._settled(progress)
-
-    def _failed(self, attempt: Attempt, error: BaseException | str) -> Progress:
-        settings = self.setup.settings
-        text = error if isinstance(error, str) else f"{type(error).__name__}: {error}"
-        text = text.encode(errors="backslashreplace").decode()
-        failures = self.state.attempts(attempt.item_id) + 1
-        if failures <= settings.max_retries:
-            wait = round(settings.backoff.seconds(failures) * 1_000_000)
-            progress = self._progress(attempt, Outcome.FAILED, error=text, wait=wait)
-            self._journal.settle(progress)
-            return progress
-        progress = self._progress(attempt, Outcome.DEAD, error=text)
-        earlier = self.state.failed.get(attempt.item_id, ())
-        letter = buried(self.items[attempt.item_id], self.session_id, (*earlier, progress), error)
-        self._journal.bury(progress, letter)
-        return progress
 
     def give_back(self, attempt: Attempt) -> None:
         """The attempt did not happen: the item is next again, and no retry is spent."""
@@ -244,20 +227,6 @@ class Run(View):
             self._check()
             if self._queue.active.get(attempt.item_id) != attempt.number:
                 raise InvalidTransition(f"attempt {attempt.number} of {attempt.item_id} is over already")
-
-    def _progress(
-        self,
-        attempt: Attempt,
-        outcome: Outcome,
-        *,
-        result: bytes | None = None,
-        error: str | None = None,
-        wait: int = 0,
-    ) -> Progress:
-        clock = self._around.runtime.clock
-        at = micros(clock.now())
-        ms = round((clock.monotonic() - attempt.started) * 1000)
-        return Progress(attempt.item_id, outcome, attempt.number, at, ms, result, error, at + wait if wait else 0)
 
     def _settled(self, progress: Progress) -> None:
         with self._mutex:
