@@ -23,6 +23,8 @@ from prodigy_storage.codecs.prodigy.documents import PRODIGY_JOB_METADATA, PRODI
 from prodigy_storage.errors import ConfigError, InvalidValue
 from prodigy_storage.model.checkpoints import CheckpointTrigger
 from prodigy_storage.model.dead_letters import DeadLetter
+from prodigy_storage.model.jobs import Backoff
+from prodigy_storage.model.prodigy.values import Tagged
 from prodigy_storage.model.sessions import Session, SessionStatus, SessionType
 from prodigy_storage.ports.storage import Batch, Document, Expect, Put, Version
 
@@ -270,3 +272,30 @@ def test_a_job_of_the_program_goes_on_and_keeps_what_only_the_program_knows(tmp_
     assert done
     assert all(after["agent_results"][name] == before["agent_results"][name] for name in done)
     assert (after["pending_items"], after["is_complete"]) == ([], True)
+
+
+@pytest.mark.parametrize("retries", [0, 1])
+def test_a_state_tells_of_every_item_what_became_of_it(retries: int) -> None:
+    """Done; failed for good, or to be tried again; not tried: as the program's own state says it."""
+    storage = MemoryStorage()
+    with (
+        Store(storage, dialect="prodigy-0.4") as store,
+        store.runs.start("shop", items=["a", "b", "c"], max_retries=retries, backoff=Backoff(initial=3600)) as run,
+    ):
+        run.complete(run.claim(), "fine")
+        run.fail(run.claim(), "exit code 3")
+        run.checkpoint()
+        states = job_states(storage, ("shop", run.job_id))
+        state = PRODIGY_JOB_STATES.decode(states[max(states)])
+    failed = {name: (one.attempts, one.last_error) for name, one in state.failed_agents.items()}
+    counts = (state.total_items, state.successful_count, state.failed_count, state.is_complete)
+    assert state.agent_results["item_0"].output == "fine"
+    if retries:
+        assert (state.pending_items, failed) == (("item_1", "item_2"), {})
+        assert (state.completed_agents, state.item_retry_counts) == (("item_0",), {"item_1": 1})
+        assert counts == (3, 1, 0, False)
+    else:
+        assert (state.pending_items, failed) == (("item_2",), {"item_1": (1, "exit code 3")})
+        assert (state.completed_agents, state.item_retry_counts) == (("item_0", "item_1"), {})
+        assert state.agent_results["item_1"].status == Tagged("Failed", "exit code 3")
+        assert counts == (3, 1, 1, False)
