@@ -20,7 +20,7 @@ from prodigy_storage.ports.names import Scope, check_name
 if TYPE_CHECKING:
     from prodigy_storage.adapters.files.tree import Tree
 
-NAMES = ("{repo}", "{job}")
+NAMES: tuple[str, ...] = ("{repo}", "{job}")
 
 
 @attrs.frozen(kw_only=True)
