@@ -79,9 +79,10 @@ def ls(settings: Settings, /, limit: int, **chosen: Any) -> None:
 @common
 @pass_settings
 def search(settings: Settings, /, pattern: str, fields: str | None, limit: int, **chosen: Any) -> None:
-    """Find events by a regular expression (RE2: no look-around, and no pattern that takes for ever).
+    """Find events by a regular expression.
 
-    Without --fields the whole stored line is searched. Fields are dotted names: error, metadata.pid.
+    Without --fields the whole stored line is searched. Fields are dotted names: error, metadata.pid. Patterns are those
+    of RE2, without look-around and back-references: none takes for ever.
     """
     damage: list[Damage] = []
     names = fields.split(",") if fields is not None else ()

@@ -18,7 +18,7 @@ from prodigy_storage.cli.asking import agreed, destructive
 from prodigy_storage.cli.diagnostics import Diagnostic
 from prodigy_storage.cli.events_options import jobs_of, of_jobs
 from prodigy_storage.cli.looking import suggesting
-from prodigy_storage.cli.output import say
+from prodigy_storage.cli.output import say, shown
 from prodigy_storage.cli.progress import tracked
 from prodigy_storage.cli.settings import Settings
 from prodigy_storage.cli.tables import clean as cleaned
@@ -148,8 +148,8 @@ def _agreed(found: Sequence[CleanedEvents], folder: Path | None, *, yes: bool, d
     events, bytes_, jobs = sum(one.removed for one in found), sum(one.removed_bytes for one in found), len(found)
     if not events:
         return False
-    how = f"Move to {cleaned(str(folder))}" if folder else "Remove"
-    what = f"{how}: {events:,} events of {jobs:,} job{'s'[: jobs != 1]} ({humanize.naturalsize(bytes_)})"
+    named = f"{events:,} events of {jobs:,} job{'s'[: jobs != 1]} ({humanize.naturalsize(bytes_)})"
+    what = f"Move {named} to {cleaned(shown(str(folder)))}" if folder else f"Remove {named}"
     return agreed(what, yes=yes, dry_run=dry_run, lines=map(_line, found))
 
 

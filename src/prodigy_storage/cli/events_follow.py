@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from prodigy_storage.adapters.runtime import SystemClock
 from prodigy_storage.cli import events_screen
 from prodigy_storage.cli.diagnostics import Diagnostic
 from prodigy_storage.cli.events_options import filtered, reading
@@ -60,6 +61,6 @@ def _raw(record: EventRecord) -> None:
 
 def _line(width: int) -> Any:
     def show(record: EventRecord) -> None:
-        print(events_screen.alone(record, width), flush=True)
+        print(events_screen.alone(record, width, SystemClock().now()), flush=True)
 
     return show

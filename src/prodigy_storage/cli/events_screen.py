@@ -34,7 +34,7 @@ from prodigy_storage.model.events import (
 _WIDE = 120
 _MAX_BAR = 32
 _TYPE = 18
-_SUBJECT = 20
+_SUBJECT = 14
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 
 _DETAILS: Mapping[type[Event], Callable[[Any], str]] = {
@@ -72,11 +72,13 @@ def lines(records: Sequence[EventRecord], width: int, now: datetime) -> list[Tex
     return table(columns, rows, width, indent=0)
 
 
-def alone(record: EventRecord, width: int) -> str:
+def alone(record: EventRecord, width: int, now: datetime) -> str:
     """The line of a record whose neighbours are not known yet."""
     subject = cut(clean(_subject(record, several=True)), _SUBJECT, "middle")
-    when = f"{local(record.timestamp):%Y-%m-%d %H:%M:%S}"
-    head = f"{when}  {clean(record.event_type):{_TYPE}}  {subject:{_SUBJECT}}  "
+    when = local(record.timestamp)
+    today = when.date() == local(now).date()
+    time = f"{when:%H:%M:%S}.{when.microsecond // 1000:03}" if today else f"{when:%m-%d %H:%M} "
+    head = f"{time}  {clean(record.event_type):{_TYPE}}  {subject:{_SUBJECT}}  "
     return (head + cut(clean(_detail(record.event)), max(16, width - len(head)))).rstrip()
 
 
