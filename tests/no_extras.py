@@ -8,8 +8,9 @@ import tempfile
 from importlib.util import find_spec
 
 import prodigy_storage
+from prodigy_storage.errors import Unsupported
 
-EXTRAS = ["click", "hypothesis", "humanize", "pytest", "rich"]
+EXTRAS = ["cel", "click", "hypothesis", "humanize", "pytest", "rich"]
 
 
 def main(command: str) -> None:
@@ -23,6 +24,14 @@ def main(command: str) -> None:
     assert "Traceback" not in result.stderr, result.stderr
 
 
+def hint_of_a_filter(store: prodigy_storage.Store) -> str:
+    try:
+        store.dlq.list(filter="true")
+    except Unsupported as error:
+        return error.hint
+    return ""
+
+
 def round_trip(root: str) -> None:
     with prodigy_storage.open(root) as store, store.runs.start("repo", items=[1, 2, 3]) as run:
         for attempt in run.attempts():
@@ -30,6 +39,7 @@ def round_trip(root: str) -> None:
                 attempt.result = attempt.item * 2
     with prodigy_storage.open(root) as store:
         assert [repo.name for repo in store.repos()] == ["repo"]
+        assert "pip install 'prodigy-storage[filters]'" in hint_of_a_filter(store)
 
 
 main(sys.argv[1])

@@ -15,7 +15,9 @@ from prodigy_storage.model.dead_letters import DeadLetter
 from prodigy_storage.store import Store
 
 REPO = click.option("--repo", metavar="NAME", help="Of one project.")
-JOB = click.option("--job-id", metavar="ID", help="Of one job, by its id or that of its session.")
+JOB = click.option(
+    "--job-id", "--workflow-id", "job_id", metavar="ID", help="Of one job, by its id or that of its session."
+)
 FILTER = click.option(
     "--filter", "expression", metavar="CEL", help="Only what matches: failure_count > 2 && item.kind == 'image'."
 )

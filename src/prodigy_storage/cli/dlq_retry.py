@@ -20,6 +20,7 @@ from prodigy_storage.cli.output import emit, say
 from prodigy_storage.cli.settings import Settings
 from prodigy_storage.cli.values import value
 from prodigy_storage.cli.verbs import common, example, pass_settings
+from prodigy_storage.errors import StorageError
 from prodigy_storage.model.jobs import Backoff
 from prodigy_storage.model.redrives import Canary, ItemOutcome, RedriveSettings, TrialOutcome
 from prodigy_storage.redrive import RedriveView, RunningRedrive, Selection
@@ -170,13 +171,17 @@ class _Stop:
 
 def _work(settings: Settings, store: Store, interrupts: Interrupts, wanted: Wishes, running: RunningRedrive) -> None:
     command = Command(wanted.command or "", wanted.timeout)
-    with contextlib.suppress(KeyboardInterrupt), running:
-        interrupts.protect(_Stop(command, running))
-        say(running.id)
-        with _progress(running) as running.on_outcome:
-            running.drive(command, parallel=wanted.parallel)
+    again = settings.command("dlq", "retry", "--resume", running.id, "--exec", command.text)
+    try:
+        with contextlib.suppress(KeyboardInterrupt), running:
+            interrupts.protect(_Stop(command, running))
+            say(running.id)
+            with _progress(running) as running.on_outcome:
+                running.drive(command, parallel=wanted.parallel)
+    except StorageError as error:
+        error.hint = f"What was acknowledged is kept. When this is mended, go on with:\n{again}"
+        raise
     view = store.redrives.show(running.id)
-    again = settings.command("dlq", "retry", "--resume", running.id, "--exec", wanted.command or "COMMAND")
     if interrupts.asked:
         _interrupted(settings, view, again)
         raise click.exceptions.Exit(INTERRUPTED)

@@ -94,6 +94,6 @@ _VERBS = {
 def program() -> None:
     """The durable memory of a job orchestrator: events, dead letters, checkpoints, sessions and locks.
 
-    Exit codes: 0 ok, 1 findings, 2 usage, 3 not found, 4 locked, 5 corrupt, 7 storage full or unavailable,
-    130 interrupted.
+    Exit codes: 0 ok, 1 findings, 2 usage, 3 not found, 4 locked, 5 corrupt, 6 done for a part,
+    7 storage full or unavailable, 130 interrupted.
     """
