@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import os
+import pty
+import subprocess
+
 import pytest
 
+import prodigy_storage
 from prodigy_storage.model.sessions import SessionStatus
+
+from .conftest import PROGRAM, call, environment
 
 
 def done(store, repo="repo"):
@@ -164,3 +172,44 @@ class TestLocks:
         store.locks.acquire(("repo", "a-job-of-mine"), "a-job-of-mine")
         answer = ask("locks", "show", "a-job-of-mind")
         assert (answer.code, "Did you mean a-job-of-mine?" in answer.err) == (3, True)
+
+
+class TestProgram:
+    """Through the installed program."""
+
+    @pytest.fixture
+    def root(self, tmp_path):
+        """A store in files with one finished job and one paused."""
+        with prodigy_storage.open(tmp_path / "root") as store:
+            done(store)
+            paused(store)
+        return tmp_path / "root"
+
+    @pytest.mark.parametrize(("answer", "code", "left"), [(b"n\n", 1, 2), (b"y\n", 0, 1)])
+    def test_on_a_terminal_it_asks(self, root, answer, code, left):
+        """What is answered decides; the question is on stderr, the result goes into the pipe."""
+        ours, theirs = pty.openpty()
+        words = [PROGRAM, "sessions", "clean", "--older-than", "0s", "--json", "--root", root]
+        with subprocess.Popen(
+            words, stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment()
+        ) as process:
+            os.write(ours, answer)
+            out, err = process.communicate(timeout=100)
+        os.close(theirs)
+        os.close(ours)
+        assert (process.returncode, b"Go on?" in err) == (code, True)
+        assert (json.loads(out)["data"]["removed"] if code == 0 else out) == (1 if code == 0 else b"")
+        with prodigy_storage.open(root) as store:
+            assert len(store.sessions.list().values) == left
+
+    def test_each_verb_answers_in_a_process_of_its_own(self, root):
+        """Without a terminal: pause, cancel, validate, locks show, one JSON object each."""
+        with prodigy_storage.open(root) as store:
+            (free,) = store.runs.resumable()
+        id = free.session.id
+        assert call("sessions", "pause", id, "--root", root, "--json").json["data"]["session"]["status"] == "Paused"
+        assert call("--root", root, "sessions", "cancel", id, "--json", code=2).json["status"] == "error"
+        cancelled = call("--root", root, "sessions", "cancel", id, "--yes", "--json").json
+        assert cancelled["data"]["session"]["status"] == "Cancelled"
+        assert call("--root", root, "checkpoints", "validate", "--json").json["status"] == "ok"
+        assert call("--root", root, "locks", "show", id, "--json").json["data"]["breaks"] == []
