@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
+import yaml
 
 from prodigy_storage.codecs.quantities import DURATIONS, SIZES
 from prodigy_storage.codecs.setting_layers import RULES, Given, Origin, Source, layer_of, plain_settings, settings_of
@@ -16,6 +18,8 @@ from prodigy_storage.model.settings import (
     RetrySettings,
     StorageSettings,
 )
+
+CORPUS = Path(__file__).parents[2] / "prodigy" / "corpus" / "extra"
 
 WHOLE = {
     "backend": "file",
@@ -138,6 +142,15 @@ def test_the_older_block_is_understood():
     assert settings_of(layer) == StorageSettings(file=FileSettings(base_dir="/x", enable_compression=True))
     assert layer["backend_config.enable_compression"].origin.name == "c.yml: storage.compression_level"
     assert settings_of(read_file({"storage": {"compression_level": 0}}, "c.yml")) == StorageSettings()
+
+
+@pytest.mark.parametrize("name", ["storage-default.yaml", "storage-from-env.yaml"])
+def test_what_prodigy_writes_is_understood(name):
+    """Its own defaults, as it writes them, are ours, put under `storage:`."""
+    tree = yaml.safe_load((CORPUS / name).read_text())
+    found = settings_of(read_file({"storage": tree}, name))
+    base = "/home/dev/.prodigy" if name == "storage-from-env.yaml" else None
+    assert found == StorageSettings(file=FileSettings(base_dir=base))
 
 
 def test_a_block_for_one_backend_is_understood():

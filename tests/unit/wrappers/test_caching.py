@@ -167,6 +167,22 @@ def test_what_was_fetched_during_a_commit_is_not_kept(caching, inner, kind):
     assert bodies(cache, kind, "a") == [b"2"]
 
 
+def test_what_was_fetched_inside_a_commit_is_not_kept(caching, inner, kind, monkeypatch):
+    """A whole fetch while a commit is under way sees the document as it was; afterwards it is asked for again."""
+    cache = caching()
+    inner.commit(put(kind, "a", b"1"))
+    real, seen = inner.commit, []
+
+    def slow(batch):
+        seen.extend(bodies(cache, kind, "a"))
+        return real(batch)
+
+    monkeypatch.setattr(inner, "commit", slow)
+    cache.commit(put(kind, "a", b"2"))
+    assert seen == [b"1"]
+    assert bodies(cache, kind, "a") == [b"2"]
+
+
 def test_appends_leave_the_cache_alone(caching, inner, kind, stream):
     """Logging events drops no document."""
     cache = caching()

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from prodigy_storage.adapters.files import FileStorage, packer, upkeep
-from prodigy_storage.adapters.files.locks import drop_lock, shared_lock
+from prodigy_storage.adapters.files.locks import Lock, drop_lock, shared_lock
+from prodigy_storage.adapters.files.scope_locks import Locking, ScopeLocks
 from prodigy_storage.errors import Timeout
 from prodigy_storage.ports.storage import Append, Batch, Capability, Durability, Put
 
@@ -93,6 +94,28 @@ def test_two_stores_of_one_process_share_what_one_of_them_closes(root, kinds):
     drop_lock(held)
     one.close()
     other.close()
+
+
+def test_a_lock_that_was_dropped_meanwhile_is_not_used(tmp_path, monkeypatch):
+    """Whoever takes a lock that was closed for want of room between finding and taking it begins again."""
+    locks = ScopeLocks(Locking(timeout=lambda: 1.0, keep=1, exclusive=True))
+    path, another = str(tmp_path / "one"), str(tmp_path / "other")
+    locks.acquire(path).release()
+    elsewhere = shared_lock(path)  # so that the file itself stays open
+    real = Lock.try_acquire
+
+    def crowded(lock):
+        monkeypatch.setattr(Lock, "try_acquire", real)
+        locks.acquire(another).release()
+        return real(lock)
+
+    monkeypatch.setattr(Lock, "try_acquire", crowded)
+    lock = locks.acquire(path)
+    assert lock.users == 2
+    lock.release()
+    locks.close()
+    drop_lock(elsewhere)
+    assert open_files(tmp_path) == []
 
 
 def test_without_kernel_locks_other_processes_are_not_seen(root, kinds):
