@@ -274,3 +274,27 @@ def test_lines_of_the_program_are_copied_as_they_are() -> None:
             scope = ("r", f"j{number}")
             store.storage.commit(Batch(scope, (Append(EVENTS, body),)))
             assert store.storage.records(scope, EVENTS).data == body
+
+
+@pytest.mark.parametrize("by", ["event_type", "job_id"])
+def test_the_first_and_the_last_time_are_found_among_all_spellings(by: str) -> None:
+    """No digits of a second, three, six or nine: what is counted at once gives the same as line by line."""
+    texts = ["04Z", "04.5Z", "04.000000001Z", "03.999Z", "04.814814591Z", "04.8148149Z", "04.814Z"]
+    for last in range(2, len(texts) + 1):
+        storage = MemoryStorage()
+        lines = [line({"event_type": "x"}, timestamp=f"2025-03-10T08:15:{text}") for text in texts[:last]]
+        storage.commit(Batch(("r", "j"), (Append(EVENTS, b"\n".join([*lines, b""])),)))
+        moments = [CODEC.decode(one).timestamp for one in lines]
+        with Store(storage) as store:
+            stats = store.events.stats(by=by)
+            assert (stats.first, stats.last, stats.total) == (min(moments), max(moments), last)
+
+
+def test_a_time_that_is_none_is_met_when_counting() -> None:
+    """The line is reported as damage, the others are counted."""
+    storage = MemoryStorage()
+    lines = [line({"event_type": "x"}, timestamp=text) for text in ("2025-03-10T08:15:04Z", "2025-03-10T08:15Z ago")]
+    storage.commit(Batch(("r", "j"), (Append(EVENTS, b"\n".join([*lines, b""])),)))
+    with Store(storage) as store:
+        stats = store.events.stats()
+        assert (stats.total, stats.damage) == (1, 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import Any, TypeAlias
 
 import msgspec
@@ -17,6 +17,8 @@ from prodigy_storage.model.event_filter import EventFilter
 
 _ERRORS = (ValueError, RecursionError)
 _EVENT_MEMBERS = ("job_id", "agent_id")
+_TIMES = re.compile(r"(?:\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?Z\n)*", re.ASCII)
+_bare = itemgetter(slice(-1))
 _OTHER_SPELLINGS = re.compile(rb"\\[u/]")
 Row: TypeAlias = Any
 """A struct made at run time; it has the members that were asked for."""
@@ -72,19 +74,27 @@ class Tally:
         self.counts.update(map(self._key, rows))
 
     def _add_times(self, texts: list[str]) -> None:
-        """Texts of one form sort as the times do: 27 characters, the last one a Z."""
+        """Texts of one form sort as the times do: 27 characters, the last one a Z.
+
+        So do texts with any number of digits of a second, as Prodigy writes them, without their Z.
+        """
         joined = "".join(texts)
         size = len(texts)
-        if len(joined) != 27 * size or joined[26::27] != "Z" * size or joined[19::27] != "." * size:
+        if len(joined) == 27 * size and joined[26::27] == "Z" * size and joined[19::27] == "." * size:
+            self._span(min(texts), max(texts))
+            return
+        lines = "\n".join([*texts, ""])
+        if not _TIMES.fullmatch(lines):
             raise ValueError("times in another form")
-        self._span(min(texts), max(texts))
+        bare = lines.replace("Z\n", "\n").split("\n")[:-1]
+        self._span(f"{min(bare)}Z", f"{max(bare)}Z")
 
     def _span(self, first: str, last: str) -> None:
         """Widen the span of times to these; a text that is no time is met here, as it sorts before or behind."""
         for text in (first, last):
             read_time(text)
-        self.first = first if self.first is None else min(self.first, first)
-        self.last = last if self.last is None else max(self.last, last)
+        self.first = first if self.first is None else min(self.first, first, key=_bare)
+        self.last = last if self.last is None else max(self.last, last, key=_bare)
 
 
 class Sieve:
