@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import signal
 import subprocess
 
 import pytest
@@ -213,3 +214,21 @@ class TestProgram:
         assert cancelled["data"]["session"]["status"] == "Cancelled"
         assert call("--root", root, "checkpoints", "validate", "--json").json["status"] == "ok"
         assert call("--root", root, "locks", "show", id, "--json").json["data"]["breaks"] == []
+
+    def test_the_main_job_is_terminated_in_order_and_restarted(self, tmp_path):
+        """SIGTERM pauses it; SIGUSR1 asks for a checkpoint; a strategy says from where it goes on."""
+        files = tmp_path / "input"
+        files.mkdir()
+        for number in range(100):
+            (files / f"m{number}.py").write_text("def f():\n    return [1, 2, 3]\n" * 300)
+        root = tmp_path / "root"
+        words = [PROGRAM, "demo", "--root", root, "--input", files, "--workers", "1"]
+        with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment()) as process:
+            id = process.stderr.readline().decode().strip()
+            process.stderr.readline()  # it says what it will do, and begins
+            process.send_signal(signal.SIGTERM)
+            _, err = process.communicate(timeout=100)
+        assert (process.returncode, b"Paused" in err) == (130, True)
+        answer = call("demo", "--root", root, "--resume", id, "--strategy", "restart-from-map", "--json")
+        assert answer.json["data"]["completed"] == 100
+        assert call("demo", "--root", root, "--strategy", "continue", code=2).err

@@ -13,20 +13,17 @@ from prodigy_storage.codecs.checkpoints import (
     decode_info,
     decode_map,
     decode_reduce,
-    decode_setup,
     encode_map,
     encode_reduce,
-    encode_setup,
 )
 from prodigy_storage.codecs.collection import gather
 from prodigy_storage.codecs.documents import SUMMARIES
 from prodigy_storage.codecs.kinds import CHECKPOINT, JOB_STATE, QUARANTINE
 from prodigy_storage.codecs.progress import PROGRESS
-from prodigy_storage.errors import Conflict, Corrupt, InvalidTransition, NotFound, ReadOnly
+from prodigy_storage.errors import Conflict, Corrupt, ReadOnly
 from prodigy_storage.model.checkpoints import CheckpointInfo, CheckpointRetention, MapCheckpoint, ReduceCheckpoint
-from prodigy_storage.model.jobs import JobSummary, Setup
+from prodigy_storage.model.jobs import JobSummary
 from prodigy_storage.model.sessions import Phase
-from prodigy_storage.ports.clock import Clock
 from prodigy_storage.ports.names import Scope
 from prodigy_storage.ports.storage import (
     Batch,
@@ -38,9 +35,9 @@ from prodigy_storage.ports.storage import (
     Operation,
     Put,
     Query,
-    Storage,
     Trim,
 )
+from prodigy_storage.services.checkpoints.setups import Setups
 
 T = TypeVar("T")
 
@@ -60,46 +57,8 @@ class Newest(CheckpointListing):
     checkpoint: MapCheckpoint | None = None
 
 
-class Keeping:
+class Keeping(Setups):
     """What a run needs of its checkpoints: save, find the newest, begin again."""
-
-    def __init__(self, storage: Storage, clock: Clock) -> None:
-        self._storage = storage
-        self._clock = clock
-
-    def save_setup(self, setup: Setup, *, guard: Sequence[Operation] = ()) -> None:
-        """Store what a job starts from; once.
-
-        Raises:
-            InvalidValue: an item is no JSON.
-            Conflict: the job has one already, or `guard` did not hold.
-        """
-        scope = (setup.repo, setup.job_id)
-        self._storage.commit(Batch(scope, (*guard, Put(CHECKPOINT, SETUP_ID, encode_setup(setup), Expect.ABSENT))))
-
-    def advance_setup(self, setup: Setup, *, guard: Sequence[Operation] = ()) -> None:
-        """Store how far the setup phase of a job came, or what it gave.
-
-        Raises:
-            InvalidValue: an item, an output or a variable is no JSON.
-            InvalidTransition: the setup was complete already.
-            NotFound: there is no such job.
-            Conflict: `guard` did not hold, or somebody else changed it.
-        """
-        scope = (setup.repo, setup.job_id)
-        document = self._document(scope, SETUP_ID)
-        if decode_setup(document).complete:
-            raise InvalidTransition(f"the setup of {setup.job_id} is complete and cannot change")
-        self._storage.commit(Batch(scope, (*guard, Put(CHECKPOINT, SETUP_ID, encode_setup(setup), document.version))))
-
-    def setup(self, repo: str, job: str) -> Setup:
-        """What a job started from.
-
-        Raises:
-            NotFound: there is no such job.
-            Corrupt: the document is damaged.
-        """
-        return decode_setup(self._document((repo, job), SETUP_ID))
 
     def save(
         self,
@@ -236,12 +195,6 @@ class Keeping:
         """
         document = self._document((repo, job), id)
         decode_info(document)
-        return document
-
-    def _document(self, scope: Scope, id: str) -> Document:
-        document = self._storage.fetch(scope, CHECKPOINT, [id], fresh=True).get(id)
-        if document is None:
-            raise NotFound(f"there is no {id} in {'/'.join(scope)}")
         return document
 
     def _quarantine(self, scope: Scope, id: str) -> bool:
