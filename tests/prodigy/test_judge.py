@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,27 @@ def test_the_program_and_the_checker_agree_about_the_corpus(tmp_path):
     verdicts = {name: answer["ok"] for name, answer in zip(kinds, ask(tmp_path, asked), strict=True)}
     assert verdicts == {name: offence(kinds[name], documents[name]) is None for name in kinds}
     assert [name for name, ok in verdicts.items() if not ok] == ["resume_locks/mapreduce-20250325_222222.lock"]
+
+
+def test_the_program_and_the_checker_agree_about_integrity(tmp_path):
+    """The manager takes those checkpoints of the corpus whose hash is its own, in whatever form they are stored."""
+    root = tmp_path / ".prodigy"
+    shutil.copytree(CORPUS / "state", root / "state")
+    paths = sorted((root / "state").rglob("cp-*"))
+    asked = [
+        {
+            "do": "load",
+            "kind": "mr-checkpoint",
+            "repo": path.parent.parent.relative_to(root / "state").as_posix(),
+            "job": "any",
+            "id": path.name.partition(".")[0],
+            "compression": path.suffix[1:],
+        }
+        for path in paths
+    ]
+    verdicts = [manager_offence(unpacked(path.name, path.read_bytes())) is None for path in paths]
+    assert [answer["ok"] for answer in ask(root, asked)] == verdicts
+    assert set(verdicts) == {True, False}
 
 
 def collected(strategy, count):
