@@ -9,7 +9,6 @@ from typing import Self
 
 import attrs
 
-from prodigy_storage.codecs.values import micros
 from prodigy_storage.errors import Fenced, InvalidTransition, Locked, NotFound, StorageError
 from prodigy_storage.model.dead_letters import DeadLetter
 from prodigy_storage.model.redrives import ItemOutcome, Redrive, RedriveState, TrialOutcome
@@ -17,8 +16,8 @@ from prodigy_storage.model.values import Json
 from prodigy_storage.ports.runtime import Handle
 from prodigy_storage.ports.storage import Damage
 from prodigy_storage.redrive.claims import Claims
-from prodigy_storage.redrive.failures import described
 from prodigy_storage.redrive.journal import Journal
+from prodigy_storage.redrive.outcomes import described, skipped, tried
 from prodigy_storage.redrive.schedule import Schedule
 from prodigy_storage.redrive.surroundings import Surroundings
 from prodigy_storage.redrive.trial import Trial
@@ -145,7 +144,7 @@ class RunningRedrive:
             StorageError: it could not be stored; the item was given back.
         """
         with self._settling(trial):
-            outcome = self._outcome(trial, TrialOutcome.DONE, result=result)
+            outcome = tried(self.id, trial, TrialOutcome.DONE, self._around.runtime.clock, result=result)
             self._claims.remove(trial.letter, self._journal.noting(outcome))
         self._fold(outcome)
 
@@ -158,7 +157,8 @@ class RunningRedrive:
         """
         last = trial.number >= self.redrive.settings.max_retries
         with self._settling(trial):
-            outcome = self._outcome(trial, TrialOutcome.FAILED if last else TrialOutcome.RETRYING)
+            kind = TrialOutcome.FAILED if last else TrialOutcome.RETRYING
+            outcome = tried(self.id, trial, kind, self._around.runtime.clock)
             failure = described(error, trial, outcome)
             outcome = attrs.evolve(outcome, error=failure.error_message)
             self._claims.accumulate(trial.letter, failure, self._journal.noting(outcome))
@@ -239,24 +239,9 @@ class RunningRedrive:
             raise
 
     def _skip(self, item: str, reason: str) -> None:
-        at = micros(self._around.runtime.clock.now())
-        outcome = ItemOutcome(redrive=self.id, item=item, outcome=TrialOutcome.SKIPPED, at=at, error=reason)
+        outcome = skipped(self.id, item, reason, self._around.runtime.clock.now())
         self._journal.note(outcome)
         self._fold(outcome)
-
-    def _outcome(self, trial: Trial, outcome: TrialOutcome, *, result: Json = None) -> ItemOutcome:
-        clock = self._around.runtime.clock
-        return ItemOutcome(
-            redrive=self.id,
-            item=trial.item_id,
-            outcome=outcome,
-            attempt=trial.number,
-            at=micros(clock.now()),
-            ms=round((clock.monotonic() - trial.started) * 1000),
-            signature=trial.letter.error_signature,
-            failures=trial.letter.failure_count,
-            result=result,
-        )
 
     def _fold(self, outcome: ItemOutcome) -> None:
         with self._mutex:

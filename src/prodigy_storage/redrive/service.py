@@ -10,20 +10,18 @@ import attrs
 from prodigy_storage.codecs.collection import Collection
 from prodigy_storage.codecs.documents import REDRIVES, Listing, Loaded
 from prodigy_storage.codecs.kinds import REDRIVE
-from prodigy_storage.codecs.values import micros
 from prodigy_storage.errors import Ambiguous, NotFound
 from prodigy_storage.model.redrives import (
-    ItemOutcome,
     Redrive,
     RedriveSettings,
     RedriveState,
     RedriveStatus,
-    TrialOutcome,
 )
 from prodigy_storage.ports.names import Scope, check_name
 from prodigy_storage.ports.storage import Damage
 from prodigy_storage.redrive.claims import Claims
 from prodigy_storage.redrive.journal import Journal, reopened
+from prodigy_storage.redrive.outcomes import skipped
 from prodigy_storage.redrive.running import RunningRedrive, Work
 from prodigy_storage.redrive.schedule import Schedule
 from prodigy_storage.redrive.selecting import Selection, select
@@ -114,9 +112,7 @@ class Redrives:
         journal.create(redrive)
         state = RedriveState()
         for letter in chosen.refused:
-            outcome = ItemOutcome(
-                redrive=redrive.id, item=letter.item_id, outcome=TrialOutcome.SKIPPED, at=micros(now), error=_REFUSED
-            )
+            outcome = skipped(redrive.id, letter.item_id, _REFUSED, now)
             journal.note(outcome)
             state.fold(outcome)
         return self._running(journal, redrive, state, chosen.damage)

@@ -1,14 +1,37 @@
-"""From what went wrong in a try to an entry of the history."""
+"""What is kept of a try: its outcome, and an entry of the history if it failed."""
 
 from __future__ import annotations
 
 import traceback
+from datetime import datetime
 
-from prodigy_storage.codecs.values import moment
+from prodigy_storage.codecs.values import micros, moment
 from prodigy_storage.model.dead_letters import Failure
 from prodigy_storage.model.dead_letters_signatures import ErrorType, error_type_of
-from prodigy_storage.model.redrives import ItemOutcome
+from prodigy_storage.model.redrives import ItemOutcome, TrialOutcome
+from prodigy_storage.model.values import Json
+from prodigy_storage.ports.clock import Clock
 from prodigy_storage.redrive.trial import Trial, WorkFailed
+
+
+def skipped(redrive: str, item: str, reason: str, now: datetime) -> ItemOutcome:
+    """The outcome of an item that was not tried, or whose result was refused."""
+    return ItemOutcome(redrive=redrive, item=item, outcome=TrialOutcome.SKIPPED, at=micros(now), error=reason)
+
+
+def tried(redrive: str, trial: Trial, outcome: TrialOutcome, clock: Clock, *, result: Json = None) -> ItemOutcome:
+    """The outcome of a try that ends now."""
+    return ItemOutcome(
+        redrive=redrive,
+        item=trial.item_id,
+        outcome=outcome,
+        attempt=trial.number,
+        at=micros(clock.now()),
+        ms=round((clock.monotonic() - trial.started) * 1000),
+        signature=trial.letter.error_signature,
+        failures=trial.letter.failure_count,
+        result=result,
+    )
 
 
 def described(error: BaseException | str, trial: Trial, outcome: ItemOutcome) -> Failure:
