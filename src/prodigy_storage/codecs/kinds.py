@@ -135,6 +135,7 @@ LOCK_BREAK = Kind("lock_break", _index(_LockBreak, _lock_break), ("name",))
 RUN_REQUEST = Kind("run_request", _unindexed)
 """What a living run is asked to do."""
 EVENT_ARCHIVING = Kind("event_archiving", _unindexed)
+"""Which archive holds the events that a cleaning is about to remove."""
 HEARTBEAT = Kind("heartbeat", _unindexed)
 RESUME_LOCK = Kind("resume_lock", _unindexed)
 QUARANTINE = Kind("quarantine", _unindexed)

@@ -312,6 +312,17 @@ def test_follow_prints_each_event_once_as_a_line(ask, filled, lazy):
     assert answer.err == ""
 
 
+def test_follow_dates_what_is_not_of_today(ask, store, lazy):
+    """A time alone means today."""
+    old = b'{"id":"x","timestamp":"2025-03-04T12:00:00Z","correlation_id":"c","event":{"event_type":"odd","n":1}}\n'
+    store.storage.commit(Batch(("repo", "job"), [Append(EVENTS, old)]))
+    lazy.works = [lambda: fill(store, 1)]
+    first, second = ask("events", "follow").out.splitlines()
+    assert first.startswith("03-0")
+    assert (second[2], second[5], second[8]) == (":", ":", ".")
+    assert first.index("odd") == second.index("queue_depth_changed")
+
+
 def test_follow_json_is_one_record_per_line(ask, filled, lazy):
     """As it is stored, without an object around; damage is told on stderr."""
     bad = Batch(("repo", "job"), [Append(EVENTS, b'{"no":"event"}\n')])
