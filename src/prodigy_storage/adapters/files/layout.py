@@ -194,12 +194,6 @@ class Layout:
         place = next(one for one in self.stream_places(stream) if one.holds(scope) and not one.variant)
         return place.folders(scope, plain=self._prodigy)[0], stem(stream, place)
 
-    def other_folders(self, stream: str, scope: Scope) -> list[str]:
-        """Every other folder where segments of a stream may lie."""
-        written = self.segments(stream, scope)[0]
-        found = [path for one in self.stream_places(stream) if one.holds(scope) for path in one.folders(scope)]
-        return [folder for folder in dict.fromkeys(found) if folder != written]
-
     def listing_of(self, kind: str, scope: Scope, path: str) -> str | None:
         """The file that lists what is in the folder of a document; None if there is none."""
         for place in self.places(kind):
