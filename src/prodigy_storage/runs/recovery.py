@@ -94,23 +94,22 @@ def _fold_later(around: Surroundings, setup: Setup, found: Recovered) -> None:
 
 
 def _fold_dead_letters(around: Surroundings, setup: Setup, found: Recovered) -> None:
-    """A dead letter of this session settles its item, even if its record fell to a power cut."""
+    """A dead letter of this session settles its item, even if its record fell to a power cut.
+
+    One that a restart has put behind does not: the fold passes it over.
+    """
     listing = around.dlq.list(setup.repo, setup.job_id)
     found.damage.extend(listing.damage)
     known = {item.id for item in setup.items}
     for letter in listing.values:
         if letter.item_id in known and not found.state.settled(letter.item_id):
-            progress = _last_of(letter, setup.session_id, found.state.restarted.get(letter.item_id, 0))
+            progress = _last_of(letter, setup.session_id)
             if progress is not None and found.state.fold(progress):
                 found.candidates.append(progress)
 
 
-def _last_of(letter: DeadLetter, session: str, restarted: int) -> Progress | None:
-    mine = [
-        failure
-        for failure in letter.failure_history
-        if failure.session_id == session and failure.attempt_number > restarted
-    ]
+def _last_of(letter: DeadLetter, session: str) -> Progress | None:
+    mine = [failure for failure in letter.failure_history if failure.session_id == session]
     if not mine:
         return None
     last = mine[-1]
