@@ -18,7 +18,7 @@ from prodigy_storage.errors import ConfigError
 from prodigy_storage.ports.storage import Append, Batch, Delete, Expect, Put, Query
 from prodigy_storage.store import Store
 
-from .conftest import CORPUS, tree_of
+from .conftest import CORPUS, copied, tree_of
 
 TS = "[0-9]{8}_[0-9]{6}"
 REACHED = [
@@ -128,6 +128,19 @@ def test_reading_changes_nothing(corpus):
         for loaded in store.dlq.list().loaded:
             store.dlq.get(*loaded.document.scope, loaded.value.item_id)
     assert tree_of(corpus) == before
+
+
+def test_half_a_mapping_is_found_and_left_so(tmp_path):
+    """A mapping of which Prodigy wrote one side only is found by either id, and looking does not complete it."""
+    root = copied(tmp_path, "state")
+    side = root / "state/shop/mappings/mapreduce-20250303_064508.json"
+    session = json.loads(side.read_bytes())["session_id"]
+    side.unlink()
+    before = tree_of(root)
+    with Store(FileStorage(root)) as store:
+        for id in (session, side.stem):
+            assert store.mappings.find(id)["shop"].job_id == side.stem
+    assert tree_of(root) == before
 
 
 def letter(item):

@@ -30,6 +30,11 @@ def verify(body: bytes, place: str = "") -> bytes:
     return body
 
 
+def is_sealed(body: bytes) -> bool:
+    """Whether a document has a checksum: the library wrote it, in its own form."""
+    return _CHECKSUM.search(body, max(0, len(body) - 64)) is not None
+
+
 def damaged(place: str, offset: int | None, reason: str) -> Corrupt:
     """The error for bytes that cannot be read."""
     where = f"{place or 'document'}: " + (f"byte {offset}: " if offset is not None else "")
@@ -72,7 +77,7 @@ def parse_as(of: type[T], body: bytes, place: str = "") -> T:
     Raises:
         Corrupt: it is none, or the checksum is wrong.
     """
-    ours = _CHECKSUM.search(verify(body, place), max(0, len(body) - 64)) is not None
+    ours = is_sealed(verify(body, place))
     try:
         tree = (_STRICT if ours else _TOLERANT).decode(body.decode())
     except UnicodeDecodeError as error:

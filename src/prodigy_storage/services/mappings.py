@@ -6,6 +6,7 @@ import contextlib
 
 from prodigy_storage.codecs.documents import MAPPINGS
 from prodigy_storage.codecs.kinds import MAPPING, QUARANTINE
+from prodigy_storage.codecs.trees import is_sealed
 from prodigy_storage.errors import Conflict, Corrupt, ReadOnly
 from prodigy_storage.model.mappings import SessionJobMapping
 from prodigy_storage.ports.storage import Batch, Delete, Document, Expect, Operation, Put, Query, Storage
@@ -26,7 +27,7 @@ class Mappings:
     def find(self, id: str, *, repo: str | None = None) -> dict[str, SessionJobMapping]:
         """The mapping that a session id or a job id stands for, by repo; empty if there is none.
 
-        A side that is missing or damaged is found through the other one, and repaired.
+        A side that is missing or damaged is found through the other one; if that is one of ours, it is repaired.
 
         Raises:
             Corrupt: the side is damaged, and the other one is of no use.
@@ -61,8 +62,9 @@ class Mappings:
         for tag in ("session", "job"):
             for document in self._storage.documents(Query(MAPPING, (repo,), {tag: id}, limit=1)).documents:
                 mapping = MAPPINGS.decode(document)
-                with contextlib.suppress(ReadOnly):
-                    self._repair(repo, id, document)
+                if is_sealed(document.body):  # looking at what another program wrote changes nothing
+                    with contextlib.suppress(ReadOnly):
+                        self._repair(repo, id, document)
                 return mapping
         return None
 
