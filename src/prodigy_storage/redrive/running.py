@@ -9,7 +9,7 @@ from typing import Self
 
 import attrs
 
-from prodigy_storage.errors import Fenced, InvalidTransition, Locked, NotFound, StorageError
+from prodigy_storage.errors import Corrupt, Fenced, InvalidTransition, Locked, NotFound, StorageError
 from prodigy_storage.model.dead_letters import DeadLetter
 from prodigy_storage.model.redrives import ItemOutcome, Redrive, RedriveState, TrialOutcome
 from prodigy_storage.model.values import Json
@@ -112,7 +112,7 @@ class RunningRedrive:
     def claim(self) -> Trial | None:
         """The next item that may be tried now, claimed; None if there is none at the moment.
 
-        An item that somebody else retries, or that is gone, is skipped.
+        An item that somebody else retries, that is gone or damaged, is skipped.
         """
         clock = self._around.runtime.clock
         while True:
@@ -123,7 +123,7 @@ class RunningRedrive:
                 return None
             try:
                 letter = self._claims.take(item)
-            except (Locked, NotFound) as error:
+            except (Locked, NotFound, Corrupt) as error:
                 self._skip(item, error.message)
                 continue
             except BaseException:

@@ -7,6 +7,7 @@ import threading
 
 import pytest
 
+from prodigy_storage.adapters.files import FileStorage
 from prodigy_storage.errors import Fenced, InvalidFilter, InvalidTransition, InvalidValue, NotFound, StorageFull
 from prodigy_storage.model.jobs import Backoff
 from prodigy_storage.model.redrives import Canary, RedriveSettings, RedriveStatus, TrialOutcome
@@ -376,3 +377,13 @@ def test_a_resumed_redrive_looks_at_skipped_items_again(world, store):
     with other.redrives.resume(view.redrive.id) as again:
         assert again.drive(failing()) == {"done": 1, "failed": 0, "skipped": 1, "pending": 0}
     assert items(store) == []
+
+
+def test_a_letter_that_was_damaged_meanwhile_is_skipped(world, tmp_path):
+    """The others are tried, and the damage is on record."""
+    with Store(FileStorage(tmp_path)) as store:
+        world.fill(store, 2)
+        with store.redrives.start("repo", "job") as running:
+            (tmp_path / "dlq/repo/job/items/item_0.json").write_text('{"item_id": "item_0"')
+            assert running.drive(failing()) == {"done": 1, "failed": 0, "skipped": 1, "pending": 0}
+        assert "item_0.json" in store.redrives.show(running.id).state.last["item_0"].error
