@@ -164,7 +164,7 @@ def _map_of(form: Form) -> Form:
     def entries(value: Any, path: str) -> Any:
         if not isinstance(value, Mapping):
             raise refuse(path, value, "is no object")
-        return {text(key, path): held(form, one, f"{path}.{key}") for key, one in value.items()}
+        return {text(key, path): held(form, value[key], f"{path}.{key}") for key in sorted(value, key=str)}
 
     return entries
 

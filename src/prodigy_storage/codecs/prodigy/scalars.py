@@ -49,7 +49,7 @@ def anything(value: Any, path: str) -> Any:
     if isinstance(value, float):
         return number(value, path)
     if isinstance(value, Mapping):
-        return {text(key, path): held(anything, value[key], f"{path}.{key}") for key in sorted(value)}
+        return {text(key, path): held(anything, value[key], f"{path}.{key}") for key in sorted(value, key=str)}
     return [held(anything, one, f"{path}[{index}]") for index, one in enumerate(value)]
 
 
