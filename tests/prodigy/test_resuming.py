@@ -158,8 +158,12 @@ def test_a_session_of_prodigys_leads_to_its_job(store, corpus):
         (mapping.parent / f"{name}.json").write_text(
             json.dumps({**json.loads(mapping.read_bytes()), "job_id": job, "session_id": session})
         )
+    known = (mapping.parent / f"{job}.json").read_bytes()
+    (mapping.parent / f"{session}.json").unlink()
     with store.runs.resume(session) as run:
         assert (run.job_id, run.session_id, run.setup.repo) == (job, session, repo)
+    for name in (session, job):
+        assert (mapping.parent / f"{name}.json").read_bytes() == known
 
 
 def test_a_job_that_nobody_knows_is_not_found(store):

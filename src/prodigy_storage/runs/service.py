@@ -168,7 +168,7 @@ class Runs(Overseeing):
         around = self._around
         found = recover(around, setup)
         found.damage += damage
-        around.mappings.save(setup.repo, mapping_of(setup))
+        around.mappings.keep(setup.repo, mapping_of(setup))
         known = known_events(around, setup, found)
         if strategy not in (ResumeStrategy.CONTINUE, ResumeStrategy.VALIDATE):
             found = restart(around, setup, grant, found, strategy)

@@ -24,6 +24,16 @@ class Mappings:
         puts = [Put(MAPPING, id, body) for id in dict.fromkeys((mapping.session_id, mapping.job_id))]
         self._storage.commit(Batch((repo,), puts))
 
+    def keep(self, repo: str, mapping: SessionJobMapping) -> None:
+        """Store the sides that are missing: as the other side says it, or else the mapping. What is there stays."""
+        sides = tuple(dict.fromkeys((mapping.session_id, mapping.job_id)))
+        known = self._storage.fetch((repo,), MAPPING, sides, fresh=True)
+        missing = [id for id in sides if id not in known]
+        body = next((one.body for one in known.values() if _is_sound(one)), None) or MAPPINGS.encode(mapping)
+        if missing:
+            with contextlib.suppress(Conflict):  # somebody else was faster
+                self._storage.commit(Batch((repo,), [Put(MAPPING, id, body, Expect.ABSENT) for id in missing]))
+
     def find(self, id: str, *, repo: str | None = None) -> dict[str, SessionJobMapping]:
         """The mapping that a session id or a job id stands for, by repo; empty if there is none.
 
@@ -76,3 +86,11 @@ class Mappings:
             operations.append(Put(QUARANTINE, id, damaged.body))
         with contextlib.suppress(Conflict):  # somebody else was faster
             self._storage.commit(Batch((repo,), operations))
+
+
+def _is_sound(document: Document) -> bool:
+    try:
+        MAPPINGS.decode(document)
+    except Corrupt:
+        return False
+    return True
