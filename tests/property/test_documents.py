@@ -12,13 +12,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prodigy_storage.codecs.documents import DEAD_LETTERS, MAPPINGS, SESSIONS, Codec
+from prodigy_storage.codecs.documents import DEAD_LETTERS, MAPPINGS, REDRIVES, SESSIONS, Codec
 from prodigy_storage.codecs.patches import patched, same
 from prodigy_storage.codecs.trees import dump, parse, verify
 from prodigy_storage.codecs.values import decode_value, encode_value, micros, moment, parse_time, time_text
 from prodigy_storage.errors import Corrupt, InvalidValue
-from prodigy_storage.model.dead_letters import DeadLetter, ErrorType, Failure, WorktreeArtifacts
+from prodigy_storage.model.dead_letters import Claim, DeadLetter, Failure, Owner, WorktreeArtifacts
+from prodigy_storage.model.dead_letters_signatures import ErrorType
+from prodigy_storage.model.jobs import Backoff
 from prodigy_storage.model.mappings import SessionJobMapping
+from prodigy_storage.model.redrives import Canary, Redrive, RedriveSettings, RedriveStatus
 from prodigy_storage.model.sessions import (
     MapReduceData,
     Phase,
@@ -70,6 +73,14 @@ ARTIFACTS = st.builds(
     uncommitted_changes=st.none() | TEXT,
     error_logs=st.none() | TEXT,
 )
+CLAIMS = st.builds(
+    Claim,
+    id=TEXT,
+    epoch=COUNTS,
+    redrive_id=TEXT,
+    owner=st.builds(Owner, writer=TEXT, pid=COUNTS, host=TEXT, boot=TEXT, started=st.floats(0, 1e12, allow_nan=False)),
+    expires_at=TIMES,
+)
 LETTERS = st.builds(
     DeadLetter,
     item_id=TEXT,
@@ -82,6 +93,28 @@ LETTERS = st.builds(
     worktree_artifacts=st.none() | ARTIFACTS,
     reprocess_eligible=st.booleans(),
     manual_review_required=st.booleans(),
+    claim=st.none() | CLAIMS,
+)
+REDRIVE_VALUES = st.builds(
+    Redrive,
+    id=TEXT,
+    job_id=TEXT,
+    status=st.sampled_from(RedriveStatus),
+    created_at=TIMES,
+    updated_at=TIMES,
+    items=tuples(TEXT),
+    filter=st.none() | TEXT,
+    reason=TEXT,
+    settings=st.builds(
+        RedriveSettings,
+        max_retries=st.integers(1, 9),
+        force=st.booleans(),
+        backoff=st.builds(Backoff, initial=st.floats(0, 99)),
+        rate=st.none() | st.floats(0.1, 99),
+        canary=st.none() | st.builds(Canary, items=st.integers(1, 9), stop_above=st.floats(0, 1)),
+    ),
+    correlation_id=TEXT,
+    note=TEXT,
 )
 SESSION_VALUES = st.builds(
     Session,
@@ -112,6 +145,7 @@ SESSION_VALUES = st.builds(
 MAPPING_VALUES = st.builds(SessionJobMapping, session_id=TEXT, job_id=TEXT, workflow_name=TEXT, created_at=TIMES)
 CODECS: list[tuple[Codec[Any], st.SearchStrategy[Any]]] = [
     (DEAD_LETTERS, LETTERS),
+    (REDRIVES, REDRIVE_VALUES),
     (SESSIONS, SESSION_VALUES),
     (MAPPINGS, MAPPING_VALUES),
 ]
