@@ -107,8 +107,10 @@ def unpacked(path, data):
 
 
 def _zstd(data):
-    from backports import zstd  # noqa: PLC0415  # in the standard library from 3.14 on
-
+    try:
+        from compression import zstd  # noqa: PLC0415  # there from Python 3.14 on
+    except ImportError:
+        from backports import zstd  # noqa: PLC0415  # before that
     return zstd.ZstdDecompressor().decompress(data)
 
 
