@@ -60,7 +60,11 @@ def checkpoints() -> None:
     """List the checkpoints of a job, show, validate and compare them, remove and move them."""
 
 
-@checkpoints.command("list", epilog=example("checkpoints list SESSION_OR_JOB", "checkpoints list --job-id JOB --json"))
+@checkpoints.command(
+    "list",
+    short_help="List the checkpoints of a job.",
+    epilog=example("checkpoints list SESSION_OR_JOB", "checkpoints list --job-id JOB --json"),
+)
 @click.argument("id", required=False)
 @click.option("--job-id", metavar="ID", help="The same as the argument.")
 @REPO
@@ -132,7 +136,11 @@ def _row(info: CheckpointInfo, now: Any) -> Sequence[Cell]:
     return [info.id, info.phase.value, *numbers, ago, ("final", "green") if info.final else ""]
 
 
-@checkpoints.command("show", epilog=example("checkpoints show SESSION_OR_JOB", "checkpoints show JOB ID --json"))
+@checkpoints.command(
+    "show",
+    short_help="Show one checkpoint of a job.",
+    epilog=example("checkpoints show SESSION_OR_JOB", "checkpoints show JOB ID --json"),
+)
 @click.argument("job")
 @click.argument("checkpoint", required=False)
 @REPO

@@ -59,9 +59,12 @@ _VERBS = {
     "demo": ("prodigy_storage.cli.demo:demo", "Run the main job: parse every Python file below a directory."),
     "events": ("prodigy_storage.cli.events:events", "List, count, search, follow, export and clean what happened."),
     "dlq": ("prodigy_storage.cli.dlq:dlq", "Look at dead letters, retry, export and remove them."),
-    "sessions": ("prodigy_storage.cli.sessions:sessions", "List sessions, show one and how it goes on."),
-    "checkpoints": ("prodigy_storage.cli.checkpoints:checkpoints", "List the checkpoints of a job, show one."),
-    "locks": ("prodigy_storage.cli.locks:locks", "List who holds which job."),
+    "sessions": ("prodigy_storage.cli.sessions:sessions", "List sessions; pause, cancel and clean them."),
+    "checkpoints": (
+        "prodigy_storage.cli.checkpoints:checkpoints",
+        "List, check, compare, remove and move checkpoints.",
+    ),
+    "locks": ("prodigy_storage.cli.locks:locks", "List who holds which job, break a lock."),
     "worktree": (
         "prodigy_storage.cli.worktree:worktree",
         "List the working copies of sessions, remove those done with.",

@@ -102,7 +102,11 @@ def list_(
     settings.answer(data, found.damage, show)
 
 
-@sessions.command("show", epilog=example("sessions show SESSION_OR_JOB", "sessions show SESSION_OR_JOB --json"))
+@sessions.command(
+    "show",
+    short_help="Show one session, and how it goes on.",
+    epilog=example("sessions show SESSION_OR_JOB", "sessions show SESSION_OR_JOB --json"),
+)
 @click.argument("id")
 @common
 @pass_settings
