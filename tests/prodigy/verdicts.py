@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 from .checker_samples import SAMPLES, damages
-from .judging import ask
+from .judging import ABSENT, JUDGE, ask
 
 FILE = Path(__file__).parent / "verdicts.txt"
 
@@ -40,6 +40,8 @@ def judged(sample):
 
 def main():
     """Ask the judge, and write down what it says."""
+    if not JUDGE:
+        raise SystemExit(ABSENT)
     lines = [
         f"{name} {path}: {', '.join(sorted(changes))}"
         for sample in SAMPLES
