@@ -27,7 +27,7 @@ from prodigy_storage.errors import StorageError
 from prodigy_storage.ports.storage import Document, Query, Version
 from prodigy_storage.store import Store
 
-from .conftest import CORPUS, LONG_AGO
+from .conftest import CORPUS, LONG_AGO, copied, tree_of
 
 LOADS = {
     kinds.DEAD_LETTER: DEAD_LETTERS.decode,
@@ -159,3 +159,42 @@ def test_damaged_events_hurt_no_other(tmp_path, form):
 def is_cut_between_lines(body, data):
     """Whether nothing shows that something is missing: whole lines of a file, or one whose head is no gzip."""
     return (data.startswith(body) and body[-1:] in (b"\n", b"}", b"")) or (data.endswith(body) and body[:1] == b"{")
+
+
+def test_whatever_is_damaged_everything_else_is_read(tmp_path):
+    """With any dozen of files spoiled, all that looks at a store answers or raises an error of ours, and keeps them."""
+    root = copied(tmp_path, "dlq", "events", "resume_locks", "sessions", "state", "worktrees")
+    files = sorted(path for path in root.rglob("*") if path.is_file() and path.stat().st_size < 60_000)
+    dice = random.Random(4)
+    for _ in range(8):
+        whole = {path: path.read_bytes() for path in dice.sample(files, 12)}
+        for path, data in whole.items():
+            at = dice.randrange(len(data) or 1)
+            path.write_bytes(
+                dice.choice([data[:at], data[:at] + bytes(len(data) - at), b"\xff" * 40, b"[]", b'{"a":' * 3000])
+            )
+            os.utime(path, (LONG_AGO, LONG_AGO))
+        before = tree_of(root)
+        with Store(FileStorage(root)) as store:
+            answers = [look(store) for look in LOOKS if refusal(look, store) is None]
+        assert len(answers) >= len(LOOKS) - 2  # what names one job may meet the damage
+        assert tree_of(root) == before
+        for path, data in whole.items():
+            path.write_bytes(data)
+
+
+LOOKS = [
+    lambda store: store.repos(),
+    lambda store: store.usage(),
+    lambda store: store.sessions.list(),
+    lambda store: store.dlq.list(),
+    lambda store: store.events.stats(),
+    lambda store: list(store.events.query()),
+    lambda store: store.locks.list(lambda _: None),
+    lambda store: store.worktrees.list(),
+    lambda store: store.runs.resumable(),
+    lambda store: store.foreign_checkpoints.validate(),
+    lambda store: store.job_states.latest("api-gateway", "mapreduce-20250323_000000"),
+    lambda store: store.runs.look(store.runs.find("mapreduce-1742281689101")),
+    lambda store: store.mappings.find("mapreduce-20250303_064508"),
+]
