@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from prodigy_storage.codecs.event_types import EventTypes
 from prodigy_storage.errors import ConfigError
 from prodigy_storage.model.events import Event
-from prodigy_storage.ports.storage import Storage
+from prodigy_storage.ports.storage import Kind, Storage
 
 
 class Dialect(enum.Enum):
@@ -49,3 +49,13 @@ def speaking(storage: Storage, dialect: Dialect) -> Storage:
     from prodigy_storage.codecs.prodigy.storage import ProdigyStorage  # noqa: PLC0415  # loaded when it is spoken
 
     return ProdigyStorage(storage)
+
+
+def said(storage: Storage, kind: Kind, id: str, body: bytes) -> bytes:
+    """A body that comes from elsewhere, as this storage keeps it: in its dialect, if it speaks one.
+
+    Raises:
+        InvalidValue: the dialect cannot say a value; names the field.
+    """
+    say = getattr(storage, "said", None)
+    return body if say is None else bytes(say(kind, id, body))

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+import attrs
+
+from prodigy_storage.codecs.dialects import said
 from prodigy_storage.errors import Conflict, Corrupt
 from prodigy_storage.ports.names import Scope
 from prodigy_storage.ports.storage import Batch, Damage, Document, Expect, Put, Storage
@@ -28,6 +31,8 @@ def copy(
 ) -> Report:
     """Copy documents and records from one store into another, unchanged and verified; nothing is removed.
 
+    Unchanged, unless the target speaks a dialect: then documents of the library take its form.
+
     It may be repeated, also after it was killed: what is there already is left alone. A document that the target has
     with another body is reported, not overwritten; records are appended where they are missing. Records come first
     and sessions last, so that a copy that was killed leaves nothing that names what is not there. The source may be
@@ -44,6 +49,7 @@ def copy(
 
     Raises:
         Corrupt: what was written does not come back when it is read.
+        InvalidValue: the target speaks a dialect that cannot say a value; what was written before stays.
         StorageError: the target cannot be written; what was written before stays.
     """
     found = entries(source, contents or Contents(), scope)
@@ -76,6 +82,7 @@ def write(
 
 
 def _put(target: Storage, entry: Body, report: Report, *, overwrite: bool, dry_run: bool) -> None:
+    entry = attrs.evolve(entry, body=said(target, entry.kind, entry.id, entry.body))
     for _ in range(_ATTEMPTS):
         found = target.fetch(entry.scope, entry.kind, [entry.id], fresh=True).get(entry.id)
         if found is not None and found.body == entry.body:
