@@ -299,3 +299,20 @@ def test_a_state_tells_of_every_item_what_became_of_it(retries: int) -> None:
         assert (state.completed_agents, state.item_retry_counts) == (("item_0", "item_1"), {})
         assert state.agent_results["item_1"].status == Tagged("Failed", "exit code 3")
         assert counts == (3, 1, 1, False)
+
+
+def test_a_copy_into_a_store_takes_its_dialect_once() -> None:
+    """Copied again nothing changes; what the program could not read is refused, the rest is there."""
+    with Store(MemoryStorage()) as ours, Store(MemoryStorage(), dialect="prodigy-0.4") as theirs:
+        ours.dlq.add("r", "j", letter())
+        assert ours.transfers.copy_to(theirs.storage).copied == 1
+        again = ours.transfers.copy_to(theirs.storage)
+        assert (again.copied, again.same, again.differing) == (0, 1, [])
+        stored = theirs.storage.fetch(("r", "j"), kinds.DEAD_LETTER, ["i"])["i"].body
+        assert offence("dlq-item", stored) is None
+        assert b'"_crc"' not in stored
+        assert theirs.dlq.get("r", "j", "i") == ours.dlq.get("r", "j", "i")
+        ours.dlq.add("r", "k", letter(item_data=2**64))
+        with pytest.raises(InvalidValue, match="item_data"):
+            ours.transfers.copy_to(theirs.storage)
+        assert len(theirs.dlq.list().values) == 1
