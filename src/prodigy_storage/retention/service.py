@@ -61,7 +61,7 @@ class Candidate:
     repo: str
     name: str
     what: str
-    _remove: Callable[[], str] = attrs.field(eq=False, repr=False)
+    _remove: Callable[[], str] = attrs.field(eq=False, repr=False, alias="remove")
 
     def remove(self) -> str:
         """Remove it; returns why it, or some of it, stays; empty if all went."""

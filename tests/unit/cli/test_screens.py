@@ -383,7 +383,7 @@ class TestCheckpoints:
         by_job = ask("checkpoints", "list", "--job-id", run.job_id, "--json")
 
         assert "final" in by_session.out
-        assert [one["phase"] for one in by_job.json["data"]["checkpoints"]] == ["Setup", "Reduce", "Map"]
+        assert [one["phase"] for one in by_job.json["data"]["checkpoints"]] == ["Setup", "Map", "Reduce", "Map"]
         assert all(one["created_at"].endswith("Z") for one in by_job.json["data"]["checkpoints"])
 
     def test_the_newest_is_shown_if_none_is_named(self, ask, run):
