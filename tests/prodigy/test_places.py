@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import json
 import re
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from prodigy_storage.adapters.files import FileStorage
+from prodigy_storage.adapters.files.disk import Disk
 from prodigy_storage.codecs import kinds
 from prodigy_storage.codecs.collection import walk
 from prodigy_storage.codecs.streams import EVENTS
@@ -187,6 +189,22 @@ def test_what_is_found_in_a_variant_place_is_changed_there(raw, opened):
     listing = json.loads((raw / REAL).with_name("index.json").read_bytes())
     assert list(listing) == ["item_count", "item_ids", "job_id", "updated_at"]
     assert (listing["item_count"], listing["item_ids"], listing["job_id"]) == (0, [], "j")
+
+
+def test_a_list_that_cannot_be_written_harms_nothing(raw, opened):
+    """An item that was stored is stored, although the list of items beside it could not be rewritten."""
+
+    class Full(Disk):
+        def replace(self, source, target):
+            if target.endswith("index.json"):
+                raise OSError(errno.ENOSPC, "no space left")
+            super().replace(source, target)
+
+    storage = opened(raw, disk=Full())
+    storage.commit(Batch(("shop", "j"), (Delete(kinds.DEAD_LETTER, "it's"),)))
+    assert "it's" not in {one.id for one in storage.documents(Query(kinds.DEAD_LETTER)).documents}
+    assert not (raw / REAL).with_name("index.json").exists()
+    assert not list(raw.rglob("*.tmp"))
 
 
 def test_a_name_that_belongs_to_another_item_is_reported(raw, opened):

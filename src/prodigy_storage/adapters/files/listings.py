@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import partial
 
 from prodigy_storage.adapters.files.disk import replace
@@ -20,13 +21,18 @@ _SUFFIX = ".json"
 def rewrite_listings(
     tree: Tree, writer: Writer, scope: Scope, changes: Iterable[tuple[int, Put | Delete, str]]
 ) -> None:
-    """Write the listings of the folders that these changes touched. Nothing reads them, so they are not synced."""
+    """Write the listings of the folders that these changes touched.
+
+    They are derived and nothing reads them: they are not synced, and one that cannot be written stays as it was until
+    the next change.
+    """
     touched = {(path, tree.layout.listing_of(one.kind.name, scope, path)) for _, one, path in changes}
     for folder, listing in {(path.rpartition("/")[0], listing) for path, listing in touched if listing}:
         if tree.exists(folder):
             path = tree.path(listing)
             temp = partial(writer.temp, os.path.dirname(path))
-            replace(tree.disk, temp, path, _content(tree, folder, scope), sync=False)
+            with suppress(OSError):
+                replace(tree.disk, temp, path, _content(tree, folder, scope), sync=False)
 
 
 def _content(tree: Tree, folder: str, scope: Scope) -> bytes:
