@@ -12,7 +12,6 @@ import pytest
 
 from prodigy_storage.adapters.files import FileStorage
 from prodigy_storage.codecs import kinds
-from prodigy_storage.codecs.collection import gather
 from prodigy_storage.codecs.documents import DEAD_LETTERS, MAPPINGS, SESSIONS
 from prodigy_storage.codecs.leases import decode_resume_lock
 from prodigy_storage.codecs.prodigy.documents import (
@@ -23,6 +22,7 @@ from prodigy_storage.codecs.prodigy.documents import (
     REDUCE_CHECKPOINTS,
     WORKTREES,
 )
+from prodigy_storage.codecs.walks import gather
 from prodigy_storage.errors import StorageError
 from prodigy_storage.ports.storage import Document, Query, Version
 from prodigy_storage.store import Store

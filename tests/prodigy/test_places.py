@@ -14,8 +14,8 @@ import pytest
 from prodigy_storage.adapters.files import FileStorage
 from prodigy_storage.adapters.files.disk import Disk
 from prodigy_storage.codecs import kinds
-from prodigy_storage.codecs.collection import walk
 from prodigy_storage.codecs.streams import EVENTS
+from prodigy_storage.codecs.walks import walk
 from prodigy_storage.errors import ConfigError
 from prodigy_storage.ports.storage import Append, Batch, Delete, Expect, Put, Query
 from prodigy_storage.store import Store

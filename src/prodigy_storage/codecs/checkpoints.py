@@ -259,22 +259,13 @@ def decode_reduce(document: Document) -> ReduceCheckpoint:
     )
 
 
-def header(body: bytes, place: str = "") -> Header:
-    """The first members of any checkpoint.
-
-    Raises:
-        Corrupt: the document is damaged.
-    """
-    return _decode(Header, body, place)
-
-
 def decode_info(document: Document) -> CheckpointInfo:
     """What a listing says of a checkpoint.
 
     Raises:
         Corrupt: the document is damaged.
     """
-    found = header(document.body, document.place)
+    found = _decode(Header, document.body, document.place)
     return CheckpointInfo(
         id=document.id,
         job_id=found.job_id,

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Generic, TypeVar
 
 import attrs
 
 from prodigy_storage.codecs.documents import Codec, Listing, Loaded
-from prodigy_storage.errors import Conflict, Corrupt, NotFound
+from prodigy_storage.codecs.walks import gather
+from prodigy_storage.errors import Conflict, NotFound
 from prodigy_storage.ports.names import Scope
 from prodigy_storage.ports.storage import (
     Batch,
-    Damage,
     Delete,
     Document,
     Durability,
     Expect,
     Kind,
     Operation,
-    Page,
-    Position,
     Put,
     Query,
     Storage,
@@ -28,31 +26,6 @@ from prodigy_storage.ports.storage import (
 
 T = TypeVar("T")
 _ATTEMPTS = 100
-
-
-def walk(storage: Storage, query: Query) -> Iterator[Page]:
-    """Every page of a query."""
-    after: Position | None = None
-    while True:
-        page = storage.documents(query, after)
-        yield page
-        if page.next is None:
-            return
-        after = page.next
-
-
-def gather(storage: Storage, query: Query, load: Callable[[Document], T]) -> tuple[list[T], list[Damage]]:
-    """What `load` makes of every document of a query, and what cannot be read."""
-    loaded: list[T] = []
-    damage: list[Damage] = []
-    for page in walk(storage, query):
-        damage.extend(page.damage)
-        for document in page.documents:
-            try:
-                loaded.append(load(document))
-            except Corrupt as error:
-                damage.append(Damage(document.place, error.offset, error.reason, document.id))
-    return loaded, damage
 
 
 @attrs.frozen

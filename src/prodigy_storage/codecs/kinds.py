@@ -7,7 +7,6 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from prodigy_storage.codecs.checkpoints import header
 from prodigy_storage.codecs.logs import LOGS
 from prodigy_storage.codecs.prodigy import indexes
 from prodigy_storage.codecs.progress import PROGRESS
@@ -31,6 +30,11 @@ class _Session(msgspec.Struct):
     started_at: str
     repo: str | None = None
     mapreduce_data: _MapReduce | None = None
+
+
+class _Checkpoint(msgspec.Struct):
+    phase: str
+    created_at: str
 
 
 class _DeadLetter(msgspec.Struct):
@@ -101,9 +105,8 @@ def _lock_break(found: _LockBreak) -> Index:
     return Index(found.at, {"name": found.name})
 
 
-def _checkpoint(body: bytes) -> Index:
-    found = header(body)
-    return Index(micros(parse_time(found.created_at)), {"phase": found.phase.value})
+def _checkpoint(found: _Checkpoint) -> Index:
+    return Index(micros(parse_time(found.created_at)), {"phase": found.phase})
 
 
 def _index(cls: type[S], derive: Callable[[S], Index]) -> Callable[[bytes], Index]:
@@ -127,7 +130,7 @@ DEAD_LETTER = Kind("dead_letter", _index(_DeadLetter, _dead_letter), ("eligible"
 ARCHIVED_LETTER = Kind("archived_letter", _index(_DeadLetter, _letter), ("eligible", "signature"))
 REDRIVE = Kind("redrive", _index(_Redrive, _redrive), ("status",))
 MAPPING = Kind("mapping", _index(_Mapping, _mapping), ("session", "job"))
-CHECKPOINT = Kind("checkpoint", _checkpoint, ("phase",))
+CHECKPOINT = Kind("checkpoint", _index(_Checkpoint, _checkpoint), ("phase",))
 JOB_STATE = Kind("job_state", _unindexed)
 LEASE = Kind("lease", _index(_Lease, _lease), ("held",))
 LOCK_BREAK = Kind("lock_break", _index(_LockBreak, _lock_break), ("name",))

@@ -7,9 +7,9 @@ from datetime import timedelta
 
 import attrs
 
-from prodigy_storage.codecs.collection import walk
 from prodigy_storage.codecs.kinds import CHECKPOINT, HEARTBEAT, JOB_STATE, LEASE, LOCK_BREAK, RUN_REQUEST
 from prodigy_storage.codecs.progress import PROGRESS
+from prodigy_storage.codecs.walks import walk
 from prodigy_storage.errors import Locked
 from prodigy_storage.model.sessions import Session
 from prodigy_storage.ports.storage import Batch, Cursor, Delete, Kind, Operation, Query, Trim

@@ -9,11 +9,11 @@ from typing import Any
 
 import attrs
 
-from prodigy_storage.codecs.collection import walk
 from prodigy_storage.codecs.documents import Codec
 from prodigy_storage.codecs.kinds import PRODIGY_CHECKPOINT, PRODIGY_JOB_STATE, REDUCE_CHECKPOINT
 from prodigy_storage.codecs.prodigy.documents import PRODIGY_CHECKPOINTS, PRODIGY_JOB_STATES, REDUCE_CHECKPOINTS
 from prodigy_storage.codecs.values import moment
+from prodigy_storage.codecs.walks import walk
 from prodigy_storage.errors import Corrupt, NotFound
 from prodigy_storage.model.prodigy.checkpoints import MapReduceCheckpoint
 from prodigy_storage.model.prodigy.integrity import Integrity, integrity

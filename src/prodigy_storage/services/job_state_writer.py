@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from prodigy_storage.codecs.collection import gather
 from prodigy_storage.codecs.kinds import PRODIGY_JOB_METADATA, PRODIGY_JOB_STATE
 from prodigy_storage.codecs.prodigy.documents import PRODIGY_JOB_METADATA as METADATA
 from prodigy_storage.codecs.prodigy.documents import PRODIGY_JOB_STATES
 from prodigy_storage.codecs.prodigy.job_states import check_setup, state_of
+from prodigy_storage.codecs.walks import gather
 from prodigy_storage.errors import Corrupt
 from prodigy_storage.model.checkpoints import MapCheckpoint
 from prodigy_storage.model.jobs import Setup

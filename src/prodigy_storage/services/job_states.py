@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import attrs
 
-from prodigy_storage.codecs.collection import gather
 from prodigy_storage.codecs.documents import Listing, Loaded
 from prodigy_storage.codecs.kinds import PRODIGY_JOB_METADATA, PRODIGY_JOB_STATE
 from prodigy_storage.codecs.prodigy.documents import PRODIGY_JOB_METADATA as METADATA
 from prodigy_storage.codecs.prodigy.documents import PRODIGY_JOB_STATES
+from prodigy_storage.codecs.walks import gather
 from prodigy_storage.errors import Corrupt
 from prodigy_storage.model.prodigy.jobs import ProdigyJobState
 from prodigy_storage.ports.names import Scope

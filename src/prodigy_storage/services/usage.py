@@ -7,8 +7,8 @@ from typing import TypeVar, cast
 
 import attrs
 
-from prodigy_storage.codecs.collection import walk
 from prodigy_storage.codecs.kinds import DATA_KINDS, DATA_STREAMS, PASSING_KINDS
+from prodigy_storage.codecs.walks import walk
 from prodigy_storage.ports.measuring import Form, Measure, Measuring
 from prodigy_storage.ports.names import Scope, check_scope
 from prodigy_storage.ports.storage import Capability, Cursor, Kind, Query, Storage, Stream

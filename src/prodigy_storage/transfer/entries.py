@@ -7,8 +7,8 @@ from typing import TypeAlias
 
 import attrs
 
-from prodigy_storage.codecs.collection import walk
 from prodigy_storage.codecs.kinds import DATA_KINDS, DATA_STREAMS
+from prodigy_storage.codecs.walks import walk
 from prodigy_storage.ports.names import Scope, check_scope
 from prodigy_storage.ports.storage import Cursor, Damage, Kind, Query, Storage, Stream
 

@@ -16,10 +16,10 @@ from prodigy_storage.codecs.checkpoints import (
     encode_map,
     encode_reduce,
 )
-from prodigy_storage.codecs.collection import gather
 from prodigy_storage.codecs.documents import SUMMARIES
 from prodigy_storage.codecs.kinds import CHECKPOINT, JOB_STATE, QUARANTINE
 from prodigy_storage.codecs.progress import PROGRESS
+from prodigy_storage.codecs.walks import gather
 from prodigy_storage.errors import Conflict, Corrupt, ReadOnly
 from prodigy_storage.model.checkpoints import CheckpointInfo, CheckpointRetention, MapCheckpoint, ReduceCheckpoint
 from prodigy_storage.model.jobs import JobSummary

@@ -7,8 +7,8 @@ from collections.abc import Callable, Container, Iterator, Mapping
 import attrs
 
 from prodigy_storage.codecs.checkpoints import SETUP_ID, decode_info, decode_map, decode_reduce, decode_setup
-from prodigy_storage.codecs.collection import walk
 from prodigy_storage.codecs.kinds import CHECKPOINT
+from prodigy_storage.codecs.walks import walk
 from prodigy_storage.errors import Corrupt
 from prodigy_storage.model.jobs import Setup
 from prodigy_storage.model.sessions import Phase

@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 
 import attrs
 
-from prodigy_storage.codecs.collection import Collection, walk
+from prodigy_storage.codecs.collection import Collection
 from prodigy_storage.codecs.documents import DEAD_LETTERS
 from prodigy_storage.codecs.kinds import ARCHIVED_LETTER, DEAD_LETTER
+from prodigy_storage.codecs.walks import walk
 from prodigy_storage.errors import Conflict, Corrupt, QueueFull
 from prodigy_storage.model.dead_letters import DeadLetter
 from prodigy_storage.model.dead_letters_limits import DeadLetterLimits, WhenFull

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 
 import attrs
 
-from prodigy_storage.codecs.collection import walk
 from prodigy_storage.codecs.kinds import HEARTBEAT, LEASE, LOCK_BREAK, RESUME_LOCK
 from prodigy_storage.codecs.leases import (
     decode_lease,
@@ -15,6 +14,7 @@ from prodigy_storage.codecs.leases import (
     encode_lease,
     encode_resume_lock,
 )
+from prodigy_storage.codecs.walks import walk
 from prodigy_storage.errors import Corrupt, NotFound
 from prodigy_storage.ports.locks import Lease, LockBreak
 from prodigy_storage.ports.names import Scope

@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 
 import attrs
 
-from prodigy_storage.codecs.collection import gather
 from prodigy_storage.codecs.kinds import HEARTBEAT, LEASE, LOCK_BREAK, RESUME_LOCK
 from prodigy_storage.codecs.leases import (
     decode_break,
@@ -23,6 +22,7 @@ from prodigy_storage.codecs.leases import (
     encode_resume_lock,
 )
 from prodigy_storage.codecs.values import micros
+from prodigy_storage.codecs.walks import gather
 from prodigy_storage.errors import Conflict, Corrupt, Fenced
 from prodigy_storage.ports.locks import Grant, Lease, LockBreak
 from prodigy_storage.ports.names import Scope
