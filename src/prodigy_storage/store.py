@@ -245,7 +245,7 @@ class Store:
         Raises:
             ConfigError: it is the root of the file system, and there is no `name`.
         """
-        from prodigy_storage.services.projects import name_of
+        from prodigy_storage.model.projects import name_of
 
         path = canonical(project)
         repo = name or name_of(path)

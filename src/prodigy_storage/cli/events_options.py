@@ -11,7 +11,6 @@ from typing import Any, TypeVar
 import attrs
 import click
 
-from prodigy_storage.adapters.files.record_file import RecordFile
 from prodigy_storage.adapters.runtime import SystemClock
 from prodigy_storage.cli import times
 from prodigy_storage.cli.looking import job_id as job_named
@@ -112,6 +111,8 @@ def reading(
         return
     if chosen["repo"] is not None:
         raise click.UsageError("--repo and --file do not go together: the records in a file name no project")
+    from prodigy_storage.adapters.files.record_file import RecordFile  # noqa: PLC0415  # only --file needs it
+
     file = RecordFile(chosen["file"], keep=_naming(chosen["job_id"]), growing=growing)
     with closing(file):
         yield Source(EventReader(file, EventCodec(), SystemClock()), wanted)

@@ -6,6 +6,8 @@ from datetime import datetime
 
 import attrs
 
+from prodigy_storage.errors import ConfigError
+
 
 @attrs.frozen(kw_only=True)
 class Project:
@@ -18,3 +20,15 @@ class Project:
 
     path: str
     claimed_at: datetime
+
+
+def name_of(path: str) -> str:
+    """The name of a project: the last component of its canonical path.
+
+    Raises:
+        ConfigError: it has none, as the root of the file system.
+    """
+    name = path.rpartition("/")[2]
+    if not name:
+        raise ConfigError(f"{path} has no name that a project could have", hint="Name the project explicitly.")
+    return name

@@ -16,12 +16,12 @@ from prodigy_storage.codecs.dialects import Dialect
 from prodigy_storage.errors import ConfigError
 from prodigy_storage.model.dead_letters_limits import DeadLetterLimits
 from prodigy_storage.model.events import Event
+from prodigy_storage.model.projects import name_of
 from prodigy_storage.model.settings import StorageSettings
 from prodigy_storage.opening.backends import BACKENDS, backend_of, open_file, open_memory
 from prodigy_storage.opening.effective import Effective, effective
 from prodigy_storage.opening.wrapping import wrapped
 from prodigy_storage.ports.storage import Storage
-from prodigy_storage.services.projects import name_of
 from prodigy_storage.store import Store
 
 __all__ = [

@@ -8,24 +8,12 @@ from hashlib import sha256
 from prodigy_storage.codecs.collection import Collection
 from prodigy_storage.codecs.documents import Codec
 from prodigy_storage.codecs.kinds import PROJECT
-from prodigy_storage.errors import ConfigError, Conflict
+from prodigy_storage.errors import Conflict
 from prodigy_storage.model.projects import Project
 from prodigy_storage.ports.clock import Clock
 from prodigy_storage.ports.storage import Batch, Expect, Put, Storage
 
 _PROJECTS = Codec(Project)
-
-
-def name_of(path: str) -> str:
-    """The name of a project: the last component of its canonical path.
-
-    Raises:
-        ConfigError: it has none, as the root of the file system.
-    """
-    name = path.rpartition("/")[2]
-    if not name:
-        raise ConfigError(f"{path} has no name that a project could have", hint="Name the project explicitly.")
-    return name
 
 
 class Projects:
