@@ -23,7 +23,7 @@ _COLUMNS = (
     Column(title="value", cut="middle", least=16),
     Column(title="from", cut="middle", least=16),
 )
-_ARGUMENTS = {"target": "--root"}
+_ARGUMENTS = {"target": "--root", "settings.dialect": "--dialect"}
 
 
 @click.group(cls=Verbs, epilog=example("config show", "config path"))

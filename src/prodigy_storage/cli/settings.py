@@ -35,6 +35,7 @@ class Settings:
     Attributes:
         root: What `--root` said: a directory, absolute, or a URL; None if it was not given.
         config: What `--config` said: a file, absolute; None if it was not given.
+        dialect: What `--dialect` said: how to write; None if it was not given.
         json: Whether the answer is one JSON object.
         debug: Whether errors show their traceback.
     """
@@ -42,6 +43,7 @@ class Settings:
     def __init__(self, store: Store | None = None) -> None:
         self.root: str | None = None
         self.config: str | None = None
+        self.dialect: str | None = None
         self.json = False
         self.debug = False
         self.store = store
@@ -83,7 +85,8 @@ class Settings:
         if self._found is None:
             from prodigy_storage.opening import effective  # noqa: PLC0415  # a help text does not need it
 
-            self._found = effective(self.root, config=self.config)
+            said = None if self.dialect is None else {"dialect": self.dialect}
+            self._found = effective(self.root, settings=said, config=self.config)
         return self._found
 
     @property
@@ -115,7 +118,9 @@ class Settings:
     def prefix(self) -> str:
         """How a command to copy begins, for the same store."""
         other = ["--root", self.root] if self.root is not None and self.root != self._default() else []
-        return shlex.join([_program(), *other, *(["--config", self.config] if self.config is not None else [])])
+        for option, value in (("--config", self.config), ("--dialect", self.dialect)):
+            other += [option, value] if value is not None else []
+        return shlex.join([_program(), *other])
 
     def _default(self) -> str | None:
         """The root without `--root`; None if that cannot be said."""

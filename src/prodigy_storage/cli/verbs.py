@@ -96,6 +96,11 @@ def _config(ctx: click.Context, _: click.Parameter, value: str | None) -> None:
         ctx.ensure_object(Settings).configured(value)
 
 
+def _dialect(ctx: click.Context, _: click.Parameter, value: str | None) -> None:
+    if value is not None:
+        ctx.ensure_object(Settings).dialect = value
+
+
 def _json(ctx: click.Context, _: click.Parameter, value: bool) -> None:
     ctx.ensure_object(Settings).json |= value
 
@@ -104,6 +109,7 @@ def _debug(ctx: click.Context, _: click.Parameter, value: bool) -> None:
     ctx.ensure_object(Settings).debug |= value
 
 
+_DIALECTS = ("documented", "prodigy-0.4")
 _COMMON = (
     click.option("--debug", is_flag=True, expose_value=False, callback=_debug, help="Show tracebacks of errors."),
     click.option("--json", is_flag=True, expose_value=False, callback=_json, help="Print one JSON object."),
@@ -120,6 +126,14 @@ _COMMON = (
         expose_value=False,
         callback=_config,
         help="Settings (default: $PRODIGY_STORAGE_CONFIG, else config.yml in the root).",
+    ),
+    click.option(
+        "--dialect",
+        metavar="NAME",
+        type=click.Choice(_DIALECTS),
+        expose_value=False,
+        callback=_dialect,
+        help="How to write: documented, or prodigy-0.4, so that Prodigy reads it (default: as the settings say).",
     ),
 )
 

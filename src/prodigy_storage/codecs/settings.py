@@ -16,6 +16,8 @@ Tree: TypeAlias = Mapping[Any, Any]
 
 BLOCK = "storage"
 _OLDER = {"base_path": "backend_config.base_dir", "compression_level": "backend_config.enable_compression"}
+_REQUIRED = {"backend", "backend_config"}
+"""What each storage configuration that Prodigy itself writes has at its top."""
 _OLDER_WORDS = {"filesystem": "file"}
 _LEVEL = Rule(reads=Reads.COUNT)
 _NEIGHBOURS = (
@@ -28,6 +30,8 @@ _NEIGHBOURS = (
 def read_file(tree: object, place: str) -> Layer:
     """The settings in the tree of a configuration file, whose other known keys are passed by.
 
+    A file that is one storage configuration of Prodigy's, without `storage:` above it, is read as that block.
+
     Args:
         tree: What the file holds.
         place: The file, for errors and origins.
@@ -35,6 +39,8 @@ def read_file(tree: object, place: str) -> Layer:
     Raises:
         ConfigError: a key is unknown or a value is not allowed; says which, where, and what is.
     """
+    if isinstance(tree, Mapping) and tree.keys() >= _REQUIRED and BLOCK not in tree:
+        return dict(_read(tree, f"{place}: ", "", Source.FILE))
     known = (BLOCK, *_NEIGHBOURS)
     for key in _members(tree, place, ""):
         if key in RULES or key in BLOCKS:
@@ -66,7 +72,7 @@ def read_word(path: str, text: str, origin: Origin) -> Layer:
 def _read(tree: object, before: str, name: str, source: Source) -> Iterator[tuple[str, Given]]:
     found: Layer = {}
     for path, rule, spelling, value in _walk(tree, before, name):
-        full = f"{name}.{spelling}"
+        full = _below(name, spelling)
         if path in found:
             raise ConfigError(f"{before}{full} and {found[path].origin.name} say the same; keep one of them")
         read = _compression(before + full, value) if rule is _LEVEL else _value(before + full, rule, value)
@@ -87,23 +93,24 @@ def _walk(tree: object, before: str, name: str) -> Iterator[tuple[str, Rule, str
         elif key in BLOCKS and key:
             yield from _walk_block(value, before, name, key)
         else:
-            raise _unknown(f"{before}{name}.{key}", str(key), (*top, *BLOCKS))
+            raise _unknown(before + _below(name, key), str(key), (*top, *BLOCKS))
 
 
 def _walk_block(tree: object, before: str, name: str, block: str) -> Iterator[tuple[str, Rule, str, object]]:
-    members = _members(tree, before, f"{name}.{block}")
+    full = _below(name, block)
+    members = _members(tree, before, full)
     for key, value in members.items():
         nested = [member for member, _ in BLOCKS[block] if member == key and member != block]
         if nested:
             inner = rules(block, *nested)
-            for one, given in _members(value, before, f"{name}.{block}.{key}").items():
+            for one, given in _members(value, before, f"{full}.{key}").items():
                 if f"{block}.{one}" not in inner:
-                    raise _unknown(f"{before}{name}.{block}.{key}.{one}", str(one), _leaves(inner))
+                    raise _unknown(f"{before}{full}.{key}.{one}", str(one), _leaves(inner))
                 yield f"{block}.{one}", inner[f"{block}.{one}"], f"{block}.{key}.{one}", given
         elif (path := f"{block}.{key}") in RULES:
             yield path, RULES[path], path, value
         else:
-            raise _unknown(f"{before}{name}.{path}", str(key), _leaves(rules(block)))
+            raise _unknown(f"{before}{full}.{key}", str(key), _leaves(rules(block)))
 
 
 def _members(tree: object, before: str, name: str) -> Tree:
@@ -113,6 +120,10 @@ def _members(tree: object, before: str, name: str) -> Tree:
         where = f"{before}{name}" if name else before
         raise ConfigError(f"{where} is {tree!r:.60}; it must be a block of settings")
     return tree
+
+
+def _below(name: str, key: object) -> str:
+    return f"{name}.{key}" if name else f"{key}"
 
 
 def _leaves(paths: Iterable[str]) -> list[str]:

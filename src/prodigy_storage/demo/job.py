@@ -99,6 +99,7 @@ class Demo:
     def _map(self, run: Run) -> None:
         assignment = Assignment(
             self.opens,
+            self.store.dialect,
             Path(str(run.setup.metadata["input"])),
             run.setup.repo,
             run.job_id,

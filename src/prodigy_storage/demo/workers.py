@@ -15,6 +15,7 @@ from typing import Self, TypeAlias
 
 import attrs
 
+from prodigy_storage.codecs.dialects import Dialect
 from prodigy_storage.codecs.event_ids import derived_id
 from prodigy_storage.demo.sources import Counts, parse
 from prodigy_storage.errors import StorageError
@@ -34,6 +35,7 @@ class Assignment:
     """What a worker needs to know of the job."""
 
     store: str | StorageSettings
+    dialect: Dialect
     input: Path
     repo: str
     job_id: str
@@ -64,7 +66,7 @@ Reply: TypeAlias = Counts | StorageError | str | Died
 def _main(pipe: Connection, assignment: Assignment) -> None:
     with contextlib.suppress(EOFError, ConnectionError):
         try:
-            with open_store(assignment.store) as store:
+            with open_store(assignment.store, dialect=assignment.dialect) as store:
                 _serve(pipe, assignment, store)
         except StorageError as error:  # of opening: whoever asks first learns it; of closing: nobody asks any more
             pipe.recv()

@@ -121,6 +121,32 @@ def test_the_option_counts_before_and_after_the_verb(home, run):
     assert run("--config", home / "none.yml", "repos")[2].startswith(f"config: {home}/none.yml: there is no such")
 
 
+@pytest.mark.parametrize("words", [["--dialect", "prodigy-0.4", "repos"], ["repos", "--dialect", "prodigy-0.4"]])
+def test_the_dialect_counts_before_and_after_the_verb(home, run, words):
+    """`--dialect` is accepted in both places, and commands to copy repeat it."""
+    assert "prodigy-storage --dialect prodigy-0.4 demo" in run(*words)[2]
+
+
+def test_the_dialect_of_the_command_line_counts_more_than_the_file(home, run):
+    """What `--dialect` says overrides the configuration file, and `config show` names it as the origin."""
+    file = configure(home / "c.yml", "storage: {dialect: prodigy-0.4}\n")
+    for words, value, origin in (
+        ([], "prodigy-0.4", f"{file}: storage.dialect"),
+        (["--dialect", "documented"], "documented", "--dialect"),
+    ):
+        _, out, _ = run("config", "show", "--config", file, "--json", *words)
+        (row,) = [one for one in json.loads(out)["data"]["settings"] if one["name"] == "dialect"]
+        assert row["value"] == value
+        assert row["origin"] == origin
+
+
+def test_an_unknown_dialect_is_refused(run):
+    """The message names those that exist, and nothing is opened."""
+    code, out, err = run("repos", "--dialect", "prodigy")
+    assert (code, out) == (2, "")
+    assert "'prodigy' is not one of 'documented', 'prodigy-0.4'" in err
+
+
 def test_what_is_deprecated_is_said_once(home, run, monkeypatch):
     """A deprecated variable works, and one line on stderr says what to write instead."""
     monkeypatch.setenv("PRODIGY_STORAGE_DIR", str(home / "old"))
