@@ -9,6 +9,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
+import attrs
 import pytest
 
 from prodigy_storage.errors import Locked
@@ -75,6 +76,33 @@ def test_the_program_reads_everything_that_a_job_leaves(tmp_path):
     assert json.loads(sessions["written"][session])["status"] == "Completed"
     seen = json.loads(state["written"])
     assert (seen["successful_count"], sorted(seen["failed_agents"])) == (10, ["item_3", "item_7"])
+
+
+IDS = [
+    "src/a.py",
+    "a%2Fb",
+    "a/b",
+    "../../x",
+    "..",
+    "/etc/x",
+    ".env",
+    "tab\there\n",
+    "ü: *?",
+    "x.json",
+    "ö" * 110,
+    "a/" * 40,
+]
+
+
+def test_the_program_finds_dead_letters_with_any_id(corpus):
+    """Ids with slashes, dots, control characters and of 200 bytes and more are loaded by the program's own store."""
+    with opened(corpus) as store:
+        letter = store.dlq.list(REPO, "mapreduce-20250310_081500").values[0]
+        for id in IDS:
+            store.dlq.add(REPO, "job-0", attrs.evolve(letter, item_id=id))
+        assert sorted(one.item_id for one in store.dlq.list(REPO, "job-0").values) == sorted(IDS)
+    (queue,) = ask(corpus, [{"do": "load", "kind": "dlq-item", "repo": REPO, "job": "job-0"}])
+    assert {id: json.loads(text)["item_id"] for id, text in queue["written"].items()} == {id: id for id in IDS}
 
 
 def test_the_program_finds_our_unfinished_job_resumable(tmp_path):

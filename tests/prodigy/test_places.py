@@ -10,9 +10,13 @@ import shutil
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from prodigy_storage.adapters.files import FileStorage
 from prodigy_storage.adapters.files.disk import Disk
+from prodigy_storage.adapters.files.layout import Layout
+from prodigy_storage.adapters.files.names import encode
 from prodigy_storage.codecs import kinds
 from prodigy_storage.codecs.streams import EVENTS
 from prodigy_storage.codecs.walks import walk
@@ -151,6 +155,10 @@ def letter(item):
     return json.dumps({**json.loads(path.read_bytes()), "item_id": item}, indent=2).encode()
 
 
+pieces = st.one_of(
+    st.characters(codec="utf-8", exclude_characters="\0"), st.sampled_from(["/", "%", "%2F", "%25", "..", "a"])
+)
+ids = st.lists(pieces, min_size=1, max_size=20).map("".join)
 REAL = "dlq/shop/j/mapreduce/dlq/j/items"
 RAW = ["src/a b.py", "100%25", "a%2Fb", "tab\there", ".env", "ü: *?", "x.json", "deep.d/y", "it's"]
 
@@ -189,6 +197,22 @@ def test_what_is_found_in_a_variant_place_is_changed_there(raw, opened):
     listing = json.loads((raw / REAL).with_name("index.json").read_bytes())
     assert list(listing) == ["item_count", "item_ids", "job_id", "updated_at"]
     assert (listing["item_count"], listing["item_ids"], listing["job_id"]) == (0, [], "j")
+
+
+@pytest.mark.parametrize("layout", ["documented", "prodigy-0.4"])
+def test_a_name_that_is_taken_by_another_item_is_not_overwritten(tmp_path, opened, layout):
+    """Where Prodigy's item `a%2Fb` has the file name that `a/b` would have, each keeps its own file."""
+    for folder in (REAL, "dlq/shop/j/items"):
+        for item in ("a%2Fb", "100%25"):
+            path = tmp_path / layout / folder / f"{item}.json"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(letter(item))
+        storage = opened(tmp_path / layout, layout=layout)
+        for item in ("a/b", "100%", "a%2Fb"):
+            storage.commit(Batch(("shop", "j"), (Put(kinds.DEAD_LETTER, item, letter(item) + b" "),)))
+        found = {one.id: one.body for one in storage.documents(Query(kinds.DEAD_LETTER)).documents}
+        assert found == {item: letter(item) + b" " * (item != "100%25") for item in ("a%2Fb", "100%25", "a/b", "100%")}
+        shutil.rmtree(tmp_path / layout)
 
 
 def test_a_list_that_cannot_be_written_harms_nothing(raw, opened):
@@ -283,14 +307,29 @@ class TestProdigysLayout:
         }
 
     def test_items(self, storage):
-        """Dead letters lie at the real place, under their ids as they are, with the list of items beside."""
+        """Dead letters lie at the real place, where Prodigy looks for them, with the list of items beside."""
         for item in ["item_1", "a/b", "100%"]:
             storage.commit(Batch(("c++", "j"), (Put(kinds.DEAD_LETTER, item, letter(item), Expect.ABSENT),)))
         place = "dlq/c++/j/mapreduce/dlq/j"
-        names = {f"{place}/items/{name}.json" for name in ("item_1", "a/b", "100%")}
+        names = {f"{place}/items/{name}.json" for name in ("item_1", "a%2Fb", "100%")}
         assert self.files(storage) == {*names, f"{place}/index.json"}
         listing = json.loads((Path(storage.root) / place / "index.json").read_bytes())
-        assert (listing["item_count"], listing["item_ids"], listing["job_id"]) == (2, ["100%", "item_1"], "j")
+        assert (listing["item_count"], listing["item_ids"], listing["job_id"]) == (3, ["100%", "a%2Fb", "item_1"], "j")
+
+    @settings(max_examples=200, deadline=None)
+    @given(st.lists(ids, min_size=1, max_size=8, unique=True))
+    def test_every_item_is_a_direct_child(self, names):
+        """Whatever the ids are, each item has a file of its own directly in the folder, as Prodigy looks no deeper."""
+        layout = Layout("/root", prodigy=True)
+        folder = "dlq/r/j/mapreduce/dlq/j/items"
+        paths = [layout.paths("dead_letter", ("r", "j"), name)[0] for name in names]
+        assert len(set(paths)) == len(names)
+        for name, path in zip(names, paths, strict=True):
+            head, _, file = path.rpartition("/")
+            assert head == folder
+            assert file.endswith(".json")
+            assert file not in {".json", ""}
+            assert (file == f"{name}.json") or file == encode(name, ".json")
 
     def test_states_and_checkpoints(self, storage):
         """Job states, checkpoints of each sort, worktrees and orphans lie where Prodigy looks for them."""

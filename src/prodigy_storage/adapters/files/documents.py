@@ -91,15 +91,26 @@ def find(tree: Tree, wanted: Wanted, paths: Sequence[str], overlay: Mapping[str,
             body = None if stored is None else plain(stored, place)
         else:
             body = read(tree, path)
-        if body is not None and not (ESCAPE in path and _is_other(wanted, body)):
+        if body is not None and not (ESCAPE in path and _is_other(wanted.kind, wanted.id, body)):
             return Document(wanted.scope, wanted.kind.name, wanted.id, body, digest(body), place)
     return None
 
 
-def _is_other(wanted: Wanted, body: bytes) -> bool:
+def is_others(tree: Tree, path: str, kind: Kind, id: str) -> bool:
+    """Whether another document than that of the id lies at one of its paths."""
+    if ESCAPE not in path:
+        return False
+    try:
+        body = read(tree, path)
+    except Corrupt:
+        return False
+    return body is not None and _is_other(kind, id, body)
+
+
+def _is_other(kind: Kind, id: str, body: bytes) -> bool:
     """Whether a document names itself otherwise: other programs may use a name as it is that looks encoded."""
     try:
-        return wanted.kind.index(body).id not in (None, wanted.id)
+        return kind.index(body).id not in (None, id)
     except (StorageError, ValueError):
         return False
 

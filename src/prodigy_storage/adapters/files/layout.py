@@ -49,6 +49,7 @@ KINDS: dict[str, tuple[Place, ...]] = {
             variant=True,
             dialect=True,
             deep=True,
+            flat=True,
             listing=_INDEX,
         ),
         Place(folder=("dlq", "{repo}", "mapreduce", "dlq", "{job}", "items"), variant=True, deep=True, listing=_INDEX),

@@ -37,6 +37,8 @@ class Place:
         dialect: Prodigy itself writes here.
         ours: Nobody else writes here, so every name is encoded.
         deep: Ids may hold slashes and then lie in folders below, where other programs left them.
+        flat: Other programs read the folder's direct children alone, and go by what is in them: an id with a slash
+            is written under its encoded name, and so is one that looks like an encoded name.
         project: The project of every scope here, where the path names none.
         listing: A file beside the folder that lists what is in it, rewritten after each change.
     """
@@ -50,6 +52,7 @@ class Place:
     dialect: bool = False
     ours: bool = False
     deep: bool = False
+    flat: bool = False
     project: str | None = None
     listing: str = ""
 
@@ -80,7 +83,7 @@ class Place:
         found = [encode(id, suffix) for suffix in self.suffixes]
         if not self.ours and self._is_plain(id):
             raw = [id + suffix for suffix in self.suffixes]
-            found = [*raw, *found] if plain else [*found, *raw]
+            found = [*raw, *found] if plain and not (self.flat and _misleads(id)) else [*found, *raw]
         return list(dict.fromkeys(found))
 
     def id_of(self, file_name: str) -> str | None:
@@ -147,6 +150,11 @@ class Place:
 
 def _join(folder: str, part: str) -> str:
     return f"{folder}/{part}" if folder else part
+
+
+def _misleads(id: str) -> bool:
+    """Whether an id, used as it is, would lie in a folder below, or have a name that is another id's."""
+    return "/" in id or decode(id) not in {None, id}
 
 
 def _is_plain(name: str) -> bool:

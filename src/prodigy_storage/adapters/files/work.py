@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from prodigy_storage.adapters.files.documents import is_others
 from prodigy_storage.adapters.files.layout import Layout
 from prodigy_storage.adapters.files.tree import Tree
-from prodigy_storage.errors import Conflict, InvalidValue, StorageError
+from prodigy_storage.errors import Conflict, InvalidName, InvalidValue, StorageError
 from prodigy_storage.ports.storage import Append, Batch, Check, Delete, Expect, Put, Trim, Version
 
 
@@ -14,7 +17,7 @@ class Work:
     __slots__ = ("_choices", "appends", "asked", "changes", "trims")
 
     def __init__(self, batch: Batch, layout: Layout) -> None:
-        self._choices: dict[str, tuple[str, ...]] = {}
+        self._choices: dict[str, tuple[Put | Delete | Check, tuple[str, ...]]] = {}
         self.asked: list[tuple[int, Put | Delete | Check, str]] = []
         self.changes: list[tuple[int, Put | Delete, str]] = []
         self.appends: list[Append] = []
@@ -28,18 +31,35 @@ class Work:
                 paths = layout.paths(operation.kind.name, batch.scope, operation.id)
                 path = paths[0]
                 if len(paths) > 1:
-                    self._choices[path] = paths
+                    self._choices[path] = (operation, paths)
                 if operation.expect is not Expect.ANY:
                     self.asked.append((index, operation, path))
                 if not isinstance(operation, Check):
                     self.changes.append((index, operation, path))
 
     def settle(self, tree: Tree) -> None:
-        """Give each document the path at which it is found now; call it under the lock of the scope."""
+        """Give each document the path at which it is found now; call it under the lock of the scope.
+
+        Raises:
+            InvalidName: another document lies wherever it could be written.
+        """
         if self._choices:
-            there = {first: next(filter(tree.has, paths), first) for first, paths in self._choices.items()}
+            there = {first: _place(tree, one, paths) for first, (one, paths) in self._choices.items()}
             self.asked = [(index, one, there.get(path, path)) for index, one, path in self.asked]
             self.changes = [(index, one, there.get(path, path)) for index, one, path in self.changes]
+
+
+def _place(tree: Tree, one: Put | Delete | Check, paths: Sequence[str]) -> str:
+    """Where a document lies; where it will, if it is new."""
+    free: str | None = None
+    for path in paths:
+        if not tree.has(path):
+            free = free or path
+        elif not is_others(tree, path, one.kind, one.id):
+            return path
+    if free is None:
+        raise InvalidName(f"{tree.path(paths[0])} holds another {one.kind.name} than {one.id!r}; rename it")
+    return free
 
 
 def check_bodies(work: Work) -> None:
