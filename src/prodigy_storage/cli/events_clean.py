@@ -17,6 +17,7 @@ from prodigy_storage.adapters.files.names import encode
 from prodigy_storage.cli.asking import agreed, destructive
 from prodigy_storage.cli.diagnostics import Diagnostic
 from prodigy_storage.cli.events_options import jobs_of, of_jobs
+from prodigy_storage.cli.events_policy import policy_of
 from prodigy_storage.cli.looking import suggesting
 from prodigy_storage.cli.output import say, shown
 from prodigy_storage.cli.progress import tracked
@@ -27,6 +28,7 @@ from prodigy_storage.codecs.quantities import DURATIONS, SIZES, duration, size
 from prodigy_storage.errors import InvalidValue, NotFound, StorageError
 from prodigy_storage.model.event_cleaning import CleanedEvents, EventLimits
 from prodigy_storage.model.event_filter import EventFilter
+from prodigy_storage.model.prodigy.retention import RetentionPolicy
 from prodigy_storage.ports.names import Scope
 from prodigy_storage.ports.storage import Damage
 from prodigy_storage.store import Store
@@ -51,6 +53,7 @@ def _read(parse: Callable[[str], Any]) -> Callable[[click.Context, click.Paramet
         "events clean --older-than 30d --dry-run",
         "events clean --max-events 10000 --archive",
         "events clean --job-id JOB --max-size 1GB --archive-path DIR",
+        "events clean --policy retention.yaml --dry-run",
     ),
 )
 @click.option("--older-than", metavar="AGE", callback=_read(duration), help=f"Events of a greater age go: {DURATIONS}.")
@@ -60,6 +63,12 @@ def _read(parse: Callable[[str], Any]) -> Callable[[click.Context, click.Paramet
 )
 @click.option("--archive", is_flag=True, help="Keep what goes in compressed files (below the root: events/archive).")
 @click.option("--archive-path", metavar="DIR", type=click.Path(file_okay=False), help="Keep it there.")
+@click.option(
+    "--policy",
+    metavar="FILE",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Limits and archive as a retention policy of Prodigy's says; the other options count more.",
+)
 @of_jobs
 @destructive
 @common
@@ -73,6 +82,7 @@ def clean(
     max_size: int | None,
     archive: bool,
     archive_path: str | None,
+    policy: Path | None,
     yes: bool,
     dry_run: bool,
     **chosen: Any,
@@ -82,10 +92,13 @@ def clean(
     What a living writer still writes to is left alone. An archive is written and read back before anything goes;
     `events ls --file ARCHIVE` shows it.
     """
-    if older_than is None and max_events is None and max_size is None:
-        raise click.UsageError("name at least one limit: --older-than, --max-events or --max-size")
-    limits = EventLimits(older_than=older_than, max_events=max_events, max_size=max_size)
-    folder = _folder(settings, archive_path) if archive or archive_path else None
+    asked = RetentionPolicy(archive_old_events=archive, compress_archives=True) if policy is None else policy_of(policy)
+    limits = _limits(asked, older_than=older_than, max_events=max_events, max_size=max_size)
+    for sentence in asked.unsupported():
+        say(f"policy: {cleaned(sentence)}")
+    if asked.archive_old_events and archive_path is None:
+        archive_path = asked.archive_path
+    folder = _folder(settings, archive_path) if archive or asked.archive_old_events or archive_path else None
     work = _Work()
     with settings.open() as store:
         scopes = _scopes(store, chosen)
@@ -97,6 +110,14 @@ def clean(
             for scope in tracked(scopes, "clean", len(scopes)):
                 work.do(store, scope, limits, archive=_archive(folder, scope, named=archive_path is not None))
     _answer(settings, work, dry_run=dry_run)
+
+
+def _limits(asked: RetentionPolicy, **limits: Any) -> EventLimits:
+    if all(limit is None for limit in (*limits.values(), asked.max_age_days, asked.max_events)):
+        raise click.UsageError(
+            "name at least one limit: --older-than, --max-events, --max-size, or --policy with an age or a number"
+        )
+    return asked.limits(**limits)
 
 
 @attrs.define
