@@ -13,7 +13,7 @@ from prodigy_storage.cli.verbs import Verbs
 
 MARK = "<!-- the command tree -->"
 """Where the tree goes in `reference/cli.md`."""
-_COMMON = {"--root", "--config", "--json", "--debug", "--help"}
+_COMMON = {"--root", "--config", "--dialect", "--json", "--debug", "--help"}
 
 
 def markdown() -> str:

@@ -11,7 +11,7 @@ from prodigy_storage.cli.program import program
 from prodigy_storage.cli.verbs import Verbs
 
 DOCS = Path(__file__).parents[3] / "docs"
-COMMON = {"--root", "--config", "--json", "--debug", "--help", "-h"}
+COMMON = {"--root", "--config", "--dialect", "--json", "--debug", "--help", "-h"}
 
 
 def load(name):
