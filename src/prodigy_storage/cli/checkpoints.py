@@ -12,7 +12,7 @@ from rich.console import Console
 from prodigy_storage.adapters.runtime import SystemClock
 from prodigy_storage.cli.checkpoints_foreign import members, show_foreign
 from prodigy_storage.cli.looking import MARK, completed, job_of, known_id, suggesting
-from prodigy_storage.cli.output import say
+from prodigy_storage.cli.output import say, shown
 from prodigy_storage.cli.records import body
 from prodigy_storage.cli.settings import Settings
 from prodigy_storage.cli.tables import Cell, Column, clean, table
@@ -208,7 +208,8 @@ def _show_one(out: Console, document: Document, stored: dict[str, Any]) -> None:
     for line in table((Column(title=""), Column(title="")), rows, 0):
         out.print(line, soft_wrap=True)
     if document.place:
-        out.print(f"Everything in it: {clean(document.place)}, or --json", soft_wrap=True)
+        out.print("Everything in it: --json, or the file", soft_wrap=True)
+        out.print(f"  {clean(shown(document.place))}", soft_wrap=True)
 
 
 def _value(name: str, value: Any) -> str:

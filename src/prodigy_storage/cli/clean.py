@@ -10,7 +10,7 @@ import click
 
 from prodigy_storage.cli.asking import agreed, destructive
 from prodigy_storage.cli.diagnostics import Diagnostic
-from prodigy_storage.cli.output import say
+from prodigy_storage.cli.output import say, shown
 from prodigy_storage.cli.progress import tracked
 from prodigy_storage.cli.settings import Settings
 from prodigy_storage.cli.values import value
@@ -82,7 +82,7 @@ def _remove(found: Sequence[Candidate], stays: list[Diagnostic]) -> list[Candida
 
 
 def _line(one: Candidate) -> str:
-    return f"{one.category.value:9}  {' '.join(filter(None, (one.repo, one.name)))}  {one.what}"
+    return f"{one.category.value:9}  {' '.join(filter(None, (one.repo, one.name)))}  {shown(one.what)}"
 
 
 def _members(one: Candidate) -> dict[str, Any]:

@@ -110,7 +110,8 @@ def _show(settings: Settings, out: Console, found: Health, disk: Disk | None) ->
         what = trial.name if trial.problem else _DID.get(trial.name, trial.name)
         out.print(f"  {mark:7}", style=style, end="")
         out.print(f"{milliseconds(trial.milliseconds):>8}   {what}", soft_wrap=True)
-    out.print(f"  {_space(disk)}; {', '.join(found.capabilities)}", soft_wrap=True)
+    out.print(f"  {_space(disk)}", soft_wrap=True)
+    out.print(f"  {', '.join(found.capabilities)}", soft_wrap=True)
 
 
 def _space(disk: Disk | None) -> str:

@@ -38,9 +38,8 @@ def migrate(settings: Settings, project: str, repo: str | None, force: bool, yes
         if force:
             found = store.transfers.migrate(local, repo=repo, dry_run=True).report.differing
             if found:
-                what = (
-                    f"Overwrite {len(found):,} documents in {clean(settings.place)} with those of {clean(local.root)}"
-                )
+                theirs = clean(shown(local.root))
+                what = f"Overwrite {len(found):,} documents in {clean(settings.place)} with those of {theirs}"
                 agreed(what, yes=yes, dry_run=dry_run, lines=map(named, found))
         with counting("migrate") as tell:
             done = store.transfers.migrate(local, repo=repo, overwrite=force, dry_run=dry_run, progress=tell)

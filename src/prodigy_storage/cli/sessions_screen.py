@@ -170,7 +170,7 @@ def _commands(settings: Settings, whole: Whole) -> Iterator[tuple[str, str]]:
     if whole.resumable and not whole.held:
         yield "Go on with:", ""
         demo = whole.setup.metadata.get("workflow_name") == "demo"
-        yield "", settings.command("demo", "--resume", id) if demo else f'store.runs.resume("{id}")   (in Python)'
+        yield "", settings.command("demo", "--resume", id) if demo else f'store.runs.resume("{id}")  # in Python'
     yield "Look around:", ""
     if whole.dead:
         yield "", settings.command("dlq", "list", "--job-id", job)

@@ -13,7 +13,7 @@ from prodigy_storage.adapters.runtime import SystemClock
 from prodigy_storage.cli.asking import agreed, destructive
 from prodigy_storage.cli.diagnostics import Diagnostic
 from prodigy_storage.cli.looking import suggesting
-from prodigy_storage.cli.output import say
+from prodigy_storage.cli.output import say, shown
 from prodigy_storage.cli.records import body
 from prodigy_storage.cli.settings import Settings
 from prodigy_storage.cli.tables import Cell, Column, table
@@ -180,7 +180,7 @@ def _carry_out(
         say("No worktree can go." if planned else "There is no such worktree.")
         return planned
     what = f"Remove {len(going):,} worktree{'s'[: len(going) != 1]}"
-    if agreed(what, yes=yes, dry_run=dry_run, lines=[f"{one.repo} {one.name}  {one.path}" for one in going]):
+    if agreed(what, yes=yes, dry_run=dry_run, lines=[f"{one.repo} {one.name}  {shown(one.path)}" for one in going]):
         return run()
     return planned
 
