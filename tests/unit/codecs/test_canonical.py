@@ -56,13 +56,12 @@ FORMS: dict[str, Callable[[int], bytes]] = {
     "nested": lookalike,
     "shifted": lambda number: b" " + line(number)[:-1] + b"\r\n",
     "other digits": lambda number: line(number).replace(b".000000Z", b".000000000Z"),
-    "no end": lambda number: line(number)[:-4] + b"\n",
     "no beginning": lambda number: b"[" + line(number)[1:],
     "short": lambda number: b"{}\n" if number % 2 else b'{"id":"\n',
     "blank": lambda number: b" \n" if number % 2 else b"\n",
 }
 
-ENOUGH = list(map(line, range(600)))
+ENOUGH = list(map(line, range(1200)))
 """More lines than are looked at together."""
 
 
@@ -90,7 +89,7 @@ def stored(data: bytes) -> Events:
 
 @given(
     st.lists(st.tuples(st.sampled_from(sorted(FORMS)), st.integers(1, 3)), max_size=8),
-    st.sampled_from([0, 250, 255, 600]),
+    st.sampled_from([0, 500, 511, 1100]),
 )
 def test_statistics_equal_naive_ones(parts: list[tuple[str, int]], before: int) -> None:
     """Whatever the forms of the lines are, counts, damage and times are those of a naive reader."""
@@ -108,8 +107,8 @@ def test_statistics_equal_naive_ones(parts: list[tuple[str, int]], before: int) 
 @pytest.mark.parametrize("tag", sorted(EVENT_TYPES))
 def test_every_built_in_type_is_counted_by_position(tag: str) -> None:
     """The columns that are looked at reach to the end of the longest type; the size is that of the lines."""
-    found = count_types(line(0, UnknownEvent(tag, {"job_id": "a-job"})) * 300, times=True)
-    assert found == ({tag: 300}, ["2025-03-11T00:00:00.000000Z"] * 4)
+    found = count_types(line(0, UnknownEvent(tag, {"job_id": "a-job"})) * 600, times=True)
+    assert found == ({tag: 600}, ["2025-03-11T00:00:00.000000Z"] * 4)
     data = b"".join(ENOUGH)
     assert stored(data).stats().size == len(data)
 
@@ -117,7 +116,7 @@ def test_every_built_in_type_is_counted_by_position(tag: str) -> None:
 @pytest.mark.parametrize("form", sorted(set(FORMS) - {"canonical", "another correlation id", "user's type"}))
 def test_another_form_is_left_to_the_decoder(form: str) -> None:
     """One line that only decoding understands, anywhere in a chunk, and nothing of the chunk is counted."""
-    assert count_types(b"".join(ENOUGH[:300]) + FORMS[form](0) + line()) is None
+    assert count_types(b"".join(ENOUGH[:600]) + FORMS[form](0) + line()) is None
 
 
 def test_a_time_that_is_none_is_damage() -> None:
@@ -125,3 +124,12 @@ def test_a_time_that_is_none_is_damage() -> None:
     events = stored(line(0) + line(1).replace(b"2025-03-11", b"2025-13-11"))
     assert (events.stats().total, events.stats().damage) == (1, 1)
     assert events.stats(times=False).total == 2
+
+
+def test_counting_looks_at_the_beginning_of_a_line_alone():
+    """What is damaged behind it is counted by its type here, and reported where it is read."""
+    events = stored(line(1)[:-4] + b"\n" + line(2))
+    assert (events.stats().total, events.stats().damage) == (2, 0)
+    damage = []
+    assert len(list(events.query(on_damage=damage.append))) == 1
+    assert len(damage) == 1

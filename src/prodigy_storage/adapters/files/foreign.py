@@ -52,13 +52,11 @@ def foreign_names(tree: Tree, stream: str, scope: Scope) -> list[str]:
     """
     written = tree.layout.segments(stream, scope)[0]
     found = []
-    for place in tree.layout.stream_places(stream):
-        if place.holds(scope):
-            for folder in place.folders(scope):
-                for entry in segment_files(tree, stream, place, folder):
-                    ours = folder == written and parse(folder, entry.name) is not None
-                    if entry.name.endswith(_ENDINGS) and not ours:
-                        found.append(entry.name if folder == written else f"{folder}/{entry.name}")
+    for place, folder in tree.layout.stream_folders(stream, scope):
+        for entry in segment_files(tree, stream, place, folder):
+            ours = folder == written and parse(folder, entry.name) is not None
+            if entry.name.endswith(_ENDINGS) and not ours:
+                found.append(entry.name if folder == written else f"{folder}/{entry.name}")
     return sorted(set(found), key=_order)
 
 

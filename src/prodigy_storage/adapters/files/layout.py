@@ -139,6 +139,7 @@ class Layout:
         self.stream_places = lru_cache(1024)(self._stream_places)
         self.paths = lru_cache(_CACHED)(self._paths)
         self.segments = lru_cache(_CACHED)(self._segments)
+        self.stream_folders = lru_cache(_CACHED)(self._stream_folders)
 
     @classmethod
     def of(cls, name: str, root: str) -> Layout:
@@ -194,6 +195,11 @@ class Layout:
         """The folder of a stream's new segments, relative to the root, and the word that their names begin with."""
         place = next(one for one in self.stream_places(stream) if one.holds(scope) and not one.variant)
         return place.folders(scope, plain=self._prodigy)[0], stem(stream, place)
+
+    def _stream_folders(self, stream: str, scope: Scope) -> tuple[tuple[Place, str], ...]:
+        """Every folder in which segments of a stream of a scope may lie, with its place."""
+        places = (one for one in self.stream_places(stream) if one.holds(scope))
+        return tuple((one, folder) for one in places for folder in one.folders(scope))
 
     def listing_of(self, kind: str, scope: Scope, path: str) -> str | None:
         """The file that lists what is in the folder of a document; None if there is none."""

@@ -13,6 +13,8 @@ from prodigy_storage.adapters.files.tree import Tree, read_at
 from prodigy_storage.ports.storage import Damage
 
 CHUNK = 1 << 20
+_SCAN = 1 << 21
+"""Bytes that a reader takes at once who does not verify, in a segment of plain lines."""
 _PROBE = 1 << 12
 
 
@@ -154,7 +156,7 @@ def read_piece(source: Source, offset: int, *, place: str, closed: bool, verify:
     """
     want = source.chunk(offset)
     if whole and not verify:
-        want = _up_to_line(source, offset, want)
+        want = _up_to_line(source, offset, _SCAN if want == CHUNK else want)
     while True:
         buffer = source.read(offset, want)
         end = last_frame(buffer) if verify or not whole else buffer.rfind(b"\n") + 1

@@ -57,6 +57,7 @@ class Count:
         for origin, data in chunks(self._storage, scope, self._note, verify=False):
             if not (self._wanted.is_open and self._add_chunk(tally, data)):
                 self._add_lines(tally, data, origin)
+            del data  # before the next one is read
         self._moments += [read_time(text) for text in (tally.first, tally.last) if text is not None]
         self._jobs += bool(tally.counts)
         for key, number in tally.counts.items():

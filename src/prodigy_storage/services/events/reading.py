@@ -86,7 +86,10 @@ class Origin:
 
 
 def chunks(storage: Storage, scope: Scope, on_damage: OnDamage, *, verify: bool) -> Iterator[tuple[Origin, bytes]]:
-    """Every chunk of a scope's events, each with where it comes from."""
+    """Every chunk of a scope's events, each with where it comes from.
+
+    Nothing is held here while the next one is read, so that its bytes can lie where those of the last one lay.
+    """
     cursor: Cursor | None = None
     offset = 0
     while True:
@@ -95,9 +98,11 @@ def chunks(storage: Storage, scope: Scope, on_damage: OnDamage, *, verify: bool)
             on_damage(damage)
         if not chunk.data:
             return
-        yield Origin(scope, offset, chunk.parts), chunk.data
+        taken = [(Origin(scope, offset, chunk.parts), chunk.data)]
         offset += len(chunk.data)
         cursor = chunk.cursor
+        del chunk
+        yield taken.pop()
 
 
 def decode(codec: EventCodec, origin: Origin, line: bytes, position: int, on_damage: OnDamage) -> EventRecord | None:
