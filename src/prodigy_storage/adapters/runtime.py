@@ -21,7 +21,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from types import MethodType
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import uuid_utils
 
@@ -197,6 +197,10 @@ class ThreadBackground:
         """The token of this process; its `writer` is drawn anew in each process and after each fork."""
         pid = os.getpid()
         return _tokens.get(pid) or _tokens.setdefault(pid, _token(pid))  # one for all threads, whoever comes first
+
+    def local(self) -> Any:
+        """See `Background.local`."""
+        return threading.local()
 
     def thread_name(self) -> str:
         """The name of the calling thread, as it was when that thread first asked: this is called for each event."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import Any, Protocol
 
 import attrs
 
@@ -53,6 +53,10 @@ class Background(Protocol):
 
     def identity(self) -> Token:
         """The token of this process, for backends that have no presence of their own."""
+        ...
+
+    def local(self) -> Any:
+        """A new object whose attributes each thread has for itself."""
         ...
 
     def thread_name(self) -> str:

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import attrs
 
@@ -114,6 +115,10 @@ class FakeBackground:
     def identity(self) -> Token:
         """The token that was given."""
         return self.token
+
+    def local(self) -> Any:
+        """See `Background.local`."""
+        return threading.local()
 
     def thread_name(self) -> str:
         """The attribute `thread`."""

@@ -20,7 +20,6 @@ from prodigy_storage.services.events.buffer import Buffer
 from prodigy_storage.services.events.flusher import Flusher
 
 _URGENT = ("job_", "checkpoint_")
-_MAX_THREADS = 256
 
 
 @attrs.frozen(kw_only=True)
@@ -59,8 +58,8 @@ class EventLogger:
         self._background = runtime.background
         self._now = runtime.clock.now
         self._new_id = runtime.ids.new
-        self._thread_name = runtime.background.thread_name
         self._preparations = types.preparations
+        self._plain: set[type[Event]] = set()
         self._urgent = frozenset(tag for tag in types.classes if tag.startswith(_URGENT))
         self._correlation_id = setup.correlation_id
         self._flusher = flusher
@@ -74,7 +73,7 @@ class EventLogger:
         """Start with an empty buffer, as another process: called at the start and in the child after a fork."""
         self._buffer = Buffer(self._commit, self._background.mutex(), self.setup.capacity)
         self._waiting = self._buffer.waiting
-        self._packed: dict[str, Packed] = {}
+        self._local = self._background.local()
         self._asked = False
         self._threshold = 0  # so that the first event in this process starts the background
 
@@ -97,18 +96,21 @@ class EventLogger:
             StorageError: the store takes nothing and the buffer is full; the event was not buffered.
             Closed: the logger was closed.
         """
-        prepare = self._preparations[event.__class__]
-        body = event if prepare is None else prepare(event)
+        plain = event.__class__ in self._plain
+        body = event if plain else self._prepared(event)
         if len(self._waiting) >= self._threshold:
             self._crowded()
         now = self._now()
-        packed = self._packed.get(self._thread_name()) or self._pack_thread()
+        try:
+            packed = self._local.packed
+        except AttributeError:
+            packed = self._pack_thread()
         if metadata is not None:
             packed = self._pack_more(packed, metadata)
         name = id or self._new_id()
         stamp = now if now.microsecond else line_time(now)
         self._waiting.append(Line(name, stamp, self._correlation_id, body, packed))
-        if event.event_type in self._urgent:
+        if not plain and event.event_type in self._urgent:
             self._ask()
         return name
 
@@ -182,11 +184,20 @@ class EventLogger:
         self._asked = True
         self._flusher.wake()
 
+    def _prepared(self, event: Event) -> object:
+        """The event as it goes to the encoder; classes that need nothing of this are remembered."""
+        prepare = self._preparations[event.__class__]
+        if prepare is not None:
+            return prepare(event)
+        if event.event_type not in self._urgent:
+            self._plain.add(event.__class__)
+        return event
+
     def _pack_thread(self) -> Packed:
         """Metadata without any of the caller's, encoded once for each thread."""
-        if len(self._packed) >= _MAX_THREADS:
-            self._packed.clear()
-        return self._packed.setdefault(self._thread_name(), pack_metadata(self._own_metadata()))
+        packed: Packed = pack_metadata(self._own_metadata())
+        self._local.packed = packed
+        return packed
 
     def _pack_more(self, packed: Packed, metadata: Mapping[str, object]) -> Packed:
         """Metadata with some of the caller's, which goes over that of the logger."""
@@ -194,6 +205,6 @@ class EventLogger:
         return pack_metadata({**self._own_metadata(), **metadata}) if extended is None else extended
 
     def _own_metadata(self) -> dict[str, object]:
-        token, thread = self._background.identity(), self._thread_name()
+        token, thread = self._background.identity(), self._background.thread_name()
         named = {"thread": thread} if thread else {}
         return {"host": token.host, "pid": token.pid, **named, **self.setup.metadata}
