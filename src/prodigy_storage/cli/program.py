@@ -60,6 +60,7 @@ _VERBS = {
     "events": ("prodigy_storage.cli.events:events", "List, count, search, follow, export and clean what happened."),
     "dlq": ("prodigy_storage.cli.dlq:dlq", "Look at dead letters, retry, export and remove them."),
     "sessions": ("prodigy_storage.cli.sessions:sessions", "List sessions; pause, cancel and clean them."),
+    "progress": ("prodigy_storage.cli.job_progress:progress", "Show how far a job came, item by item."),
     "checkpoints": (
         "prodigy_storage.cli.checkpoints:checkpoints",
         "List, check, compare, remove and move checkpoints.",

@@ -69,6 +69,7 @@ LINES = {
     "sessions pause": Line("{killed}", writes=True),
     "sessions cancel": Line("{session}"),
     "sessions clean": Line("--older-than 0s"),
+    "progress": Line("{session}"),
     "checkpoints list": Line("{session}"),
     "checkpoints show": Line("{session} {checkpoint}"),
     "checkpoints validate": Line(),
@@ -162,19 +163,21 @@ def test_a_verb_that_does_not_ask(sample, pool, tmp_path, verb):
 @pytest.mark.parametrize("verb", ASKING)
 def test_a_verb_that_asks(sample, pool, tmp_path, verb):
     """No on a terminal, and nobody to ask in a pipe, leave every file as it was; `--yes` does it."""
-    line, place = f"{verb} {LINES[verb].rest}", sample.copy(tmp_path / "home")
+    line, code = f"{verb} {LINES[verb].rest}", LINES[verb].code
+    place, other = sample.copy(tmp_path / "home"), sample.copy(tmp_path / "other")
     before = place.seen()
     told = pool.submit(place.pipe, f"{line} --dry-run --json")
     declined = pool.submit(place.terminal, line, keys="n\n")
+    done = pool.submit(other.pipe, f"{line} --yes --json")
     refused = place.pipe(line)
 
-    check_json(told.result(), LINES[verb].code)
+    check_json(told.result(), code)
     check_screen(declined.result(), DECLINED)
     assert "Go on? [y/N]" in declined.result().out + declined.result().err
     assert (refused.code, refused.out, "--yes" in refused.err) == (NOBODY_TO_ASK, "", True), refused
     assert place.seen() == before
-    check_json(place.pipe(f"{line} --yes --json"), LINES[verb].code)
-    assert place.seen() != before
+    check_json(done.result(), code)
+    assert other.seen() != before
 
 
 def test_following_ends_with_ctrl_c(sample, pool):
