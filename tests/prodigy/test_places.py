@@ -47,8 +47,11 @@ REACHED = [
     (r"orphaned_worktrees/[^/]+/[^/]+\.json", "orphaned_worktrees"),
 ]
 NO_DATA = [
-    (r"(dlq|state)/.*/index\.json", "names of the items beside it; derived, and read by nobody"),
-    (r"events/[^/]+/[^/]+/index\.json", "counts and offsets of the events beside it; derived, and read by nobody"),
+    (r"(dlq|state)/.*/index\.json", "names of the items beside it; derived, so the store does without"),
+    (
+        r"events/[^/]+/[^/]+/index\.json",
+        "counts and offsets of the events beside it; derived, so the store does without",
+    ),
     (rf"events/shop/mapreduce-20250315_110000/events-{TS}\.jsonl", "an empty file"),
     (r"worktrees/[^/]+/\.metadata/cleanup\.log", "a log of text for people"),
     (r"worktrees/[^/]+/\.gitignore", "for git"),

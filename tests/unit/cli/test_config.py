@@ -122,7 +122,6 @@ def test_the_option_counts_before_and_after_the_verb(home, run):
 
 
 @pytest.mark.parametrize("words", [["--dialect", "prodigy-0.4", "repos"], ["repos", "--dialect", "prodigy-0.4"]])
-@pytest.mark.usefixtures("home")
 def test_the_dialect_counts_before_and_after_the_verb(run, words):
     """`--dialect` is accepted in both places, and commands to copy repeat it."""
     assert "prodigy-storage --dialect prodigy-0.4 demo" in run(*words)[2]
