@@ -49,30 +49,32 @@ def property(session: nox.Session) -> None:  # noqa: A001  # the session is name
     session.run("pytest", "tests/property", *session.posargs)
 
 
-def build_judge(session: nox.Session) -> str:
-    """The path of the program in tests/prodigy/judge; skips the session where Prodigy's crate cannot be built."""
+def build_judge(session: nox.Session, *options: str) -> tuple[str, str]:
+    """The path of the program in tests/prodigy/judge, and why there is none: one of the two is empty."""
     manifest = ROOT / "tests" / "prodigy" / "judge" / "Cargo.toml"
     target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / ".nox" / "judge-target"))
     cargo = shutil.which("cargo") or shutil.which("cargo", path=Path.home() / ".cargo" / "bin")
     if cargo is None:
-        session.skip("there is no cargo; it comes with Rust, https://rustup.rs")
-    options = ["--release", "--locked", f"--manifest-path={manifest}", f"--target-dir={target}"]
+        return "", "there is no cargo; it comes with Rust, https://rustup.rs"
+    build = [cargo, "build", "--locked", f"--manifest-path={manifest}", f"--target-dir={target}", *options]
     if (
         shutil.which("pkg-config") is None
         or subprocess.run(["pkg-config", "--exists", "openssl"], check=False).returncode
     ):
-        options.append("--features=vendored-openssl")
-    theirs = subprocess.run([cargo, "build", "-p", "prodigy", *options], capture_output=True, text=True, check=False)
+        build.append("--features=vendored-openssl")
+    theirs = subprocess.run([*build, "-p", "prodigy"], capture_output=True, text=True, check=False)
     if theirs.returncode:
-        session.skip(f"Prodigy's crate cannot be had or built here: {theirs.stderr.strip()[-800:]}")
-    session.run(cargo, "build", *options, external=True)
-    return str(target / "release" / "judge")
+        return "", f"Prodigy's crate cannot be had or built here: {theirs.stderr.strip()[-800:]}"
+    session.run(*build, external=True)
+    return str(target / ("release" if "--release" in options else "debug") / "judge"), ""
 
 
 @nox.session
 def prodigy(session: nox.Session) -> None:
     """Prodigy itself reads what we write in its dialect, and we read what it writes. Needs cargo."""
-    judge = build_judge(session)
+    judge, reason = build_judge(session)
+    if reason:
+        session.skip(reason)
     install_wheel(session, "[lz4,testing]", "sybil")
     tests = sorted(map(str, (ROOT / "tests" / "prodigy").glob("test_judge*.py")))
     session.run("pytest", *tests, *session.posargs, env={"PRODIGY_JUDGE": judge})
@@ -136,8 +138,11 @@ def docs(session: nox.Session) -> None:
 @nox.session
 def bench(session: nox.Session) -> None:
     """The benchmarks; each prints ours, the peer, the limit and the ratio. Arguments after -- choose some."""
+    judge, reason = build_judge(session, "--release")
+    if reason:
+        session.log(f"without Prodigy as a peer: {reason}")
     install_wheel(session, "[all,bench]")
-    session.run("python", "benchmarks/run.py", *session.posargs)
+    session.run("python", "benchmarks/run.py", *session.posargs, env={"PRODIGY_JUDGE": judge})
 
 
 @nox.session

@@ -1,4 +1,4 @@
-"""Prodigy itself as the peer: loops of the real program, where `nox -s prodigy` has built its judge."""
+"""Prodigy itself as the peer: loops of the real program, where `nox -s bench` has built its judge."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 NAME = "Prodigy 0.4.4"
 _BUILT = Path(__file__).parents[1] / ".nox" / "judge-target" / "release" / "judge"
-_JUDGE = Path(os.environ.get("PRODIGY_JUDGE", _BUILT))
+_JUDGE = Path(os.environ.get("PRODIGY_JUDGE") or _BUILT)
 
 
 def available() -> bool:
