@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 
 from prodigy_storage.codecs.documents import MAPPINGS
-from prodigy_storage.codecs.kinds import MAPPING, QUARANTINE
+from prodigy_storage.codecs.kinds import MAPPING
+from prodigy_storage.codecs.quarantine import kept
 from prodigy_storage.codecs.trees import is_sealed
 from prodigy_storage.errors import Conflict, Corrupt, ReadOnly
 from prodigy_storage.model.mappings import SessionJobMapping
@@ -83,7 +84,7 @@ class Mappings:
         damaged = self._storage.fetch((repo,), MAPPING, [id], fresh=True).get(id)
         operations: list[Operation] = [Put(MAPPING, id, sound.body, damaged.version if damaged else Expect.ABSENT)]
         if damaged is not None:
-            operations.append(Put(QUARANTINE, id, damaged.body))
+            operations.append(kept(self._storage, damaged))
         with contextlib.suppress(Conflict):  # somebody else was faster
             self._storage.commit(Batch((repo,), operations))
 

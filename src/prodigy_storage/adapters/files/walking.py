@@ -114,8 +114,10 @@ class Walks:
         if entry.name is None:
             return Damage(place, None, "a file name that stands for no id")
         index = self._indexed(kind, entry.path, entry.sign, overlay)
-        if index is None or isinstance(index, Damage):
-            return index
+        if isinstance(index, Damage):
+            return attrs.evolve(index, id=entry.name)
+        if index is None:
+            return None
         id = index.id if index.id is not None else entry.name
         if id != entry.name and entry.path not in _possible(self._tree, kind, entry.scope, id):
             return Damage(place, None, f"its name does not belong to what it holds, {kind.name} {id!r}: rename it")

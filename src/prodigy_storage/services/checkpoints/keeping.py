@@ -17,8 +17,9 @@ from prodigy_storage.codecs.checkpoints import (
     encode_reduce,
 )
 from prodigy_storage.codecs.documents import SUMMARIES
-from prodigy_storage.codecs.kinds import CHECKPOINT, JOB_STATE, QUARANTINE
+from prodigy_storage.codecs.kinds import CHECKPOINT, JOB_STATE
 from prodigy_storage.codecs.progress import PROGRESS
+from prodigy_storage.codecs.quarantine import set_aside
 from prodigy_storage.codecs.walks import gather
 from prodigy_storage.errors import Conflict, Corrupt, ReadOnly
 from prodigy_storage.model.checkpoints import CheckpointInfo, CheckpointRetention, MapCheckpoint, ReduceCheckpoint
@@ -205,9 +206,7 @@ class Keeping(Setups):
         if id not in found:
             return False
         try:
-            self._storage.commit(
-                Batch(scope, (Put(QUARANTINE, id, found[id].body), Delete(CHECKPOINT, id, found[id].version)))
-            )
+            set_aside(self._storage, CHECKPOINT, found[id])
         except (Conflict, ReadOnly):
             return False
         return True

@@ -9,13 +9,14 @@ import attrs
 
 from prodigy_storage.codecs.collection import Collection
 from prodigy_storage.codecs.documents import SESSIONS, Listing, Loaded
-from prodigy_storage.codecs.kinds import QUARANTINE, SESSION
+from prodigy_storage.codecs.kinds import SESSION
+from prodigy_storage.codecs.quarantine import set_aside
 from prodigy_storage.codecs.values import micros
 from prodigy_storage.errors import Conflict, Fenced, InvalidTransition, NotFound
 from prodigy_storage.model.sessions import Session, SessionStatus, SessionType
 from prodigy_storage.ports.clock import Clock
 from prodigy_storage.ports.runtime import Ids
-from prodigy_storage.ports.storage import Batch, Delete, Put, Storage
+from prodigy_storage.ports.storage import Storage
 
 
 class Keeping:
@@ -76,8 +77,7 @@ class Keeping:
         """Move the document of a damaged session to quarantine, so that a sound one can take its place."""
         found = self._sessions.storage.fetch((), SESSION, [id], fresh=True)
         if id in found:
-            quarantined = Put(QUARANTINE, id, found[id].body)
-            self._sessions.storage.commit(Batch((), (quarantined, Delete(SESSION, id, found[id].version))))
+            set_aside(self._sessions.storage, SESSION, found[id])
 
     def update(self, id: str, change: Callable[[Session], Session], *, epoch: int | None = None) -> Session:
         """Change a session; `change` is pure and may be called several times.
