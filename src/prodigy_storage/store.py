@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self, cast
 from warnings import warn
 
 from prodigy_storage.adapters.runtime import AnyPath, canonical, in_threads, system_runtime
-from prodigy_storage.codecs.dialects import Dialect, event_types_of, speaking
+from prodigy_storage.codecs.dialects import Dialect, event_types_of, redacting, speaking
 from prodigy_storage.errors import NotFound
 from prodigy_storage.model.events import Event
 from prodigy_storage.ports.names import scope_of
@@ -21,7 +21,9 @@ from prodigy_storage.services.locks import Locks
 
 if TYPE_CHECKING:
     from prodigy_storage.codecs.telling import Teller
+    from prodigy_storage.doctor import Doctor
     from prodigy_storage.model.dead_letters_limits import DeadLetterLimits
+    from prodigy_storage.model.redaction import Redaction
     from prodigy_storage.ports.checkouts import Checkouts
     from prodigy_storage.redrive import Redrives
     from prodigy_storage.retention import Retention
@@ -52,6 +54,7 @@ class Store:
         locking: Whether a job that somebody living runs is refused; if not, it is taken over and its runner fenced.
         dialect: How to write: in the documented forms, or `prodigy-0.4`, so that Prodigy reads it all. A store reads
             both, whatever its own is.
+        redaction: What is masked in everything before it is stored.
         checkouts: What makes and removes the worktrees of sessions; None: their records are kept alone.
 
     Raises:
@@ -67,10 +70,11 @@ class Store:
         dlq_limits: DeadLetterLimits | None = None,
         locking: bool = True,
         dialect: Dialect | str = Dialect.DOCUMENTED,
+        redaction: Redaction | None = None,
         checkouts: Checkouts | None = None,
     ) -> None:
         self.dialect: Dialect = Dialect.of(dialect)
-        self.storage: Storage = speaking(storage, self.dialect)
+        self.storage: Storage = redacting(speaking(storage, self.dialect), redaction)
         around = runtime or system_runtime()
         self._runtime = around
         self._limits = dlq_limits
@@ -214,6 +218,25 @@ class Store:
                 worktrees=self.worktrees,
                 logs=self.logs,
                 runs=self.runs,
+            )
+        )
+
+    @cached_property
+    def doctor(self) -> Doctor:
+        """What is wrong with the store, and how it is repaired."""
+        from prodigy_storage.doctor import Doctor, DoctorSurroundings
+
+        return Doctor(
+            DoctorSurroundings(
+                storage=self.storage,
+                locks=self.locks,
+                sessions=self.sessions,
+                checkpoints=self.checkpoints,
+                mappings=self.mappings,
+                worktrees=self.worktrees,
+                runs=self.runs,
+                redrives=self.redrives,
+                checkouts=self._checkouts,
             )
         )
 

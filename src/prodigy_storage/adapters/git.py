@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from prodigy_storage.errors import CheckoutFailed, InvalidName, WorkAtRisk
 from prodigy_storage.ports.checkouts import Checkout
@@ -31,6 +31,10 @@ class GitCheckouts:
             if "/" in check_name(part) or part.startswith("."):
                 raise InvalidName(f"{part!r} is no name of a worktree's folder: no slash, no dot in front")
         return os.path.join(self._folder, repo, name)  # noqa: PTH118  # likewise
+
+    def names(self) -> Sequence[tuple[str, str]]:
+        """See `Checkouts.names`."""
+        return [(repo, name) for repo in _folders(self._folder) for name in _folders(f"{self._folder}/{repo}")]
 
     def create(self, repo: str, name: str, *, project: str, branch: str, base: str | None = None) -> Checkout:
         """See `Checkouts.create`."""
@@ -77,6 +81,15 @@ class GitCheckouts:
             shutil.rmtree(path)
         except OSError as error:
             raise CheckoutFailed(f"{path} could not be removed: {error.strerror or error}") from error
+
+
+def _folders(path: str) -> list[str]:
+    """What is in a folder that is a folder itself, without those that a dot hides."""
+    try:
+        with os.scandir(path) as found:
+            return sorted(one.name for one in found if one.is_dir() and not one.name.startswith("."))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
 
 
 def _branch(path: str) -> str | None:

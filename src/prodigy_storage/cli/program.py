@@ -83,6 +83,7 @@ _VERBS = {
     "config": ("prodigy_storage.cli.config:config", "Show the settings that count, and where each came from."),
     "migrate": ("prodigy_storage.cli.migrate:migrate", "Copy a project's own .prodigy directory into the store."),
     "health": ("prodigy_storage.cli.health:health", "Try the store out: write, sync, read back, lock."),
+    "doctor": ("prodigy_storage.cli.doctor:doctor", "Find what is damaged or was left behind, and repair it."),
     "completion": ("prodigy_storage.cli.completion:completion", "Print the completion script for a shell."),
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import attrs
@@ -43,6 +44,10 @@ class Checkouts(Protocol):
         Raises:
             InvalidName: the name is no name of a folder.
         """
+        ...
+
+    def names(self) -> Sequence[tuple[str, str]]:
+        """The project and name of every folder that is there, whatever is in it; sorted."""
         ...
 
     def create(self, repo: str, name: str, *, project: str, branch: str, base: str | None = None) -> Checkout:

@@ -81,6 +81,16 @@ class Claims:
 
         self._letters.change(self.scope, letter.item_id, decide, durability=Durability.OS)
 
+    def forfeit(self, letter: DeadLetter) -> None:
+        """End a claim that is over; does nothing if it was renewed or taken since the letter was read."""
+
+        def decide(known: DeadLetter | None) -> DeadLetter | None:
+            if known is None or known.claim is None or known.claim != letter.claim or not self._over(known.claim):
+                return known
+            return attrs.evolve(known, claim=None)
+
+        self._letters.change(self.scope, letter.item_id, decide)
+
     def remove(self, letter: DeadLetter, outcome: Append) -> None:
         """The item succeeded: in one batch its outcome is kept and the letter removed.
 
@@ -127,10 +137,7 @@ class Claims:
         return self._around.teller.telling([event], correlation_id=self.correlation_id, metadata=more)
 
     def _over(self, claim: Claim) -> bool:
-        presence = self._around.presence
-        return claim.expires_at <= self._around.runtime.clock.now() or (
-            presence is not None and presence.alive(_token(claim.owner)) is False
-        )
+        return is_over(self._around, claim)
 
     def _claim(self, former: Claim | None) -> Claim:
         runtime, presence = self._around.runtime, self._around.presence
@@ -145,6 +152,14 @@ class Claims:
 
     def _expiry(self) -> datetime:
         return self._around.runtime.clock.now() + timedelta(seconds=self.ttl)
+
+
+def is_over(around: Surroundings, claim: Claim) -> bool:
+    """Whether anybody may take the item: the claim has expired, or its owner is known to be dead."""
+    presence = around.presence
+    return claim.expires_at <= around.runtime.clock.now() or (
+        presence is not None and presence.alive(_token(claim.owner)) is False
+    )
 
 
 def _mine(known: DeadLetter | None, letter: DeadLetter) -> DeadLetter:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection as Ids
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import attrs
 
@@ -11,6 +11,7 @@ from prodigy_storage.codecs.collection import Collection
 from prodigy_storage.codecs.documents import REDRIVES, Listing, Loaded
 from prodigy_storage.codecs.kinds import REDRIVE
 from prodigy_storage.errors import Ambiguous, NotFound
+from prodigy_storage.model.dead_letters import DeadLetter
 from prodigy_storage.model.redrives import (
     Redrive,
     RedriveSettings,
@@ -19,7 +20,7 @@ from prodigy_storage.model.redrives import (
 )
 from prodigy_storage.ports.names import Scope, check_name
 from prodigy_storage.ports.storage import Damage
-from prodigy_storage.redrive.claims import Claims
+from prodigy_storage.redrive.claims import Claims, is_over
 from prodigy_storage.redrive.journal import Journal, reopened
 from prodigy_storage.redrive.outcomes import skipped
 from prodigy_storage.redrive.running import RunningRedrive, Work
@@ -179,6 +180,22 @@ class Redrives:
         damage: list[Damage] = []
         state = Journal(self._around, scope, id).state(damage.append)
         return RedriveView(scope=scope, redrive=loaded.value, state=state, damage=damage)
+
+    def abandoned(self, repo: str | None = None) -> Iterator[Loaded[DeadLetter]]:
+        """Dead letters whose claim is over: it has expired, or its owner is known to be dead.
+
+        Args:
+            repo: Of one project, or of all.
+        """
+        for loaded in self._around.dlq.list(repo).loaded:
+            if loaded.value.claim is not None and is_over(self._around, loaded.value.claim):
+                yield loaded
+
+    def free(self, letter: Loaded[DeadLetter]) -> None:
+        """End the claim on a letter that `abandoned` gave; nothing happens if somebody has taken it since."""
+        if letter.value.claim is not None:
+            claim = letter.value.claim
+            Claims(self._around, letter.document.scope, claim.redrive_id, "", self._ttl).forfeit(letter.value)
 
     # --- inside
 

@@ -95,6 +95,7 @@ LINES = {
     "config path": Line(),
     "migrate": Line("shop --force"),
     "health": Line(writes=True),
+    "doctor": Line("--repair", 6),
     "completion": Line("bash", document=True),
 }
 
