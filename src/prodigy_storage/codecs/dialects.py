@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from prodigy_storage.codecs.event_types import EventTypes
 from prodigy_storage.errors import ConfigError
 from prodigy_storage.model.events import Event
-from prodigy_storage.ports.storage import Kind, Storage
+from prodigy_storage.model.redaction import Redaction
+from prodigy_storage.ports.storage import Kind, Storage, Stream
 
 
 class Dialect(enum.Enum):
@@ -51,11 +52,31 @@ def speaking(storage: Storage, dialect: Dialect) -> Storage:
     return ProdigyStorage(storage)
 
 
+def redacting(storage: Storage, redaction: Redaction | None) -> Storage:
+    """The storage, with everything that is written through it masked."""
+    if not redaction:
+        return storage
+    from prodigy_storage.codecs.redacting import RedactingStorage  # noqa: PLC0415  # loaded when it is wanted
+    from prodigy_storage.codecs.redaction import Redactor  # noqa: PLC0415  # loaded when it is wanted
+
+    return RedactingStorage(storage, Redactor(redaction))
+
+
 def said(storage: Storage, kind: Kind, id: str, body: bytes) -> bytes:
-    """A body that comes from elsewhere, as this storage keeps it: in its dialect, if it speaks one.
+    """A body that comes from elsewhere, as this storage keeps it: in its dialect, if it speaks one, and masked.
 
     Raises:
-        InvalidValue: the dialect cannot say a value; names the field.
+        InvalidValue: the dialect cannot say a value (names the field), or a secret stands where none may.
     """
     say = getattr(storage, "said", None)
     return body if say is None else bytes(say(kind, id, body))
+
+
+def said_lines(storage: Storage, stream: Stream, data: bytes) -> bytes:
+    """Records that come from elsewhere, as this storage keeps them: masked, if it has secrets to hide.
+
+    Raises:
+        InvalidValue: a secret stands where none may.
+    """
+    say = getattr(storage, "said_lines", None)
+    return data if say is None else bytes(say(stream, data))

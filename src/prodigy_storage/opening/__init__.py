@@ -17,6 +17,7 @@ from prodigy_storage.errors import ConfigError
 from prodigy_storage.model.dead_letters_limits import DeadLetterLimits
 from prodigy_storage.model.events import Event
 from prodigy_storage.model.projects import name_of
+from prodigy_storage.model.redaction import Redaction
 from prodigy_storage.model.settings import StorageSettings
 from prodigy_storage.opening.backends import BACKENDS, backend_of, open_file, open_memory
 from prodigy_storage.opening.effective import Effective, effective
@@ -45,6 +46,7 @@ def open(  # noqa: A001  # `prodigy_storage.open` reads as what it does
     event_types: Iterable[type[Event]] = (),
     dlq_limits: DeadLetterLimits | None = None,
     dialect: Dialect | str | None = None,
+    redaction: Redaction | None = None,
 ) -> Store:
     """Open a store. Creates nothing until something is written.
 
@@ -58,6 +60,7 @@ def open(  # noqa: A001  # `prodigy_storage.open` reads as what it does
         event_types: Event classes of your own.
         dlq_limits: How many dead letters a job may have, and how long they are kept.
         dialect: How to write; None for what the settings say. See `Store`.
+        redaction: What is masked in everything before it is stored: secrets, and members by their names.
 
     Raises:
         ConfigError: something that was said is not understood; or no installed backend has that scheme, or two have.
@@ -66,7 +69,13 @@ def open(  # noqa: A001  # `prodigy_storage.open` reads as what it does
     if target is not None and not isinstance(target, str | os.PathLike | StorageSettings):
         if settings is not None or config is not None:
             raise ConfigError("a backend is taken as it is; settings go with a directory or a URL")
-        return Store(target, event_types=event_types, dlq_limits=dlq_limits, dialect=dialect or Dialect.DOCUMENTED)
+        return Store(
+            target,
+            event_types=event_types,
+            dlq_limits=dlq_limits,
+            dialect=dialect or Dialect.DOCUMENTED,
+            redaction=redaction,
+        )
     if dialect is not None and isinstance(target, StorageSettings):
         target = attrs.evolve(target, dialect=Dialect.of(dialect).value)
     elif dialect is not None:
@@ -74,11 +83,15 @@ def open(  # noqa: A001  # `prodigy_storage.open` reads as what it does
     found = effective(target, settings=settings, config=config)
     for sentence in found.deprecations:
         warnings.warn(sentence, DeprecationWarning, stacklevel=2)
-    return open_effective(found, event_types=event_types, dlq_limits=dlq_limits)
+    return open_effective(found, event_types=event_types, dlq_limits=dlq_limits, redaction=redaction)
 
 
 def open_effective(
-    found: Effective, *, event_types: Iterable[type[Event]] = (), dlq_limits: DeadLetterLimits | None = None
+    found: Effective,
+    *,
+    event_types: Iterable[type[Event]] = (),
+    dlq_limits: DeadLetterLimits | None = None,
+    redaction: Redaction | None = None,
 ) -> Store:
     """Open the store that `effective` found; what is deprecated is the caller's to tell.
 
@@ -97,6 +110,7 @@ def open_effective(
             event_types=event_types,
             dlq_limits=dlq_limits,
             dialect=found.settings.dialect,
+            redaction=redaction,
             locking=found.settings.enable_locking,
             checkouts=GitCheckouts(Path(found.root, "worktrees")) if found.in_files else None,
         )

@@ -31,7 +31,7 @@ def copy(
 ) -> Report:
     """Copy documents and records from one store into another, unchanged and verified; nothing is removed.
 
-    Unchanged, unless the target speaks a dialect: then documents of the library take its form.
+    Unchanged, unless the target speaks a dialect: then documents of the library take its form; or masks secrets.
 
     It may be repeated, also after it was killed: what is there already is left alone. A document that the target has
     with another body is reported, not overwritten; records are appended where they are missing. Records come first

@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from hashlib import blake2b
 
+from prodigy_storage.codecs.dialects import said_lines
 from prodigy_storage.errors import Corrupt, InvalidValue
 from prodigy_storage.ports.names import Scope
 from prodigy_storage.ports.storage import Append, Batch, Cursor, Damage, Durability, Storage, Stream
@@ -46,7 +47,9 @@ class Joining:
 
         Raises:
             Corrupt: what was appended does not come back when it is read.
+            InvalidValue: a secret stands where none may.
         """
+        data = said_lines(self._target, self.stream, data)
         while len(self._ahead) < len(data) and (chunk := next(self._chunks, b"")):
             self._ahead += chunk
         if self._left is None and self._ahead.startswith(data):

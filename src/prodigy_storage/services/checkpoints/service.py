@@ -8,6 +8,7 @@ import attrs
 
 from prodigy_storage.codecs.carried import carried, carry
 from prodigy_storage.codecs.checkpoints import SETUP_ID, decode_info, decode_map
+from prodigy_storage.codecs.dialects import said
 from prodigy_storage.codecs.kinds import CHECKPOINT
 from prodigy_storage.errors import Conflict, InvalidTransition, InvalidValue, NotFound
 from prodigy_storage.model.checkpoints import CheckpointDiff, CheckpointInfo, CheckpointRetention, compare
@@ -153,13 +154,14 @@ class Checkpoints(Keeping):
         """
         file = carried(lines)
         scope = (file.repo, file.job_id)
-        there = self._storage.fetch(scope, CHECKPOINT, list(file.bodies), fresh=True)
+        bodies = {id: said(self._storage, CHECKPOINT, id, body) for id, body in file.bodies.items()}
+        there = self._storage.fetch(scope, CHECKPOINT, list(bodies), fresh=True)
         for id, document in there.items():
-            if document.body != file.bodies[id]:
+            if document.body != bodies[id]:
                 raise Conflict(f"{file.job_id} has a {id} already, with another content", kind=CHECKPOINT.name, id=id)
-        written = [id for id in file.bodies if id not in there]
+        written = [id for id in bodies if id not in there]
         if written:
-            puts = [Put(CHECKPOINT, id, file.bodies[id], Expect.ABSENT) for id in written]
+            puts = [Put(CHECKPOINT, id, bodies[id], Expect.ABSENT) for id in written]
             self._storage.commit(Batch(scope, puts))
         return Imported(repo=file.repo, job_id=file.job_id, written=written, present=sorted(there))
 

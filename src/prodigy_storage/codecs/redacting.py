@@ -1,0 +1,171 @@
+"""A storage into which nothing is written that holds a secret."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import attrs
+
+from prodigy_storage.codecs import kinds
+from prodigy_storage.codecs.dialects import said
+from prodigy_storage.codecs.redaction import Redactor
+from prodigy_storage.codecs.trees import seal, unsealed, verify
+from prodigy_storage.errors import Corrupt, InvalidValue
+from prodigy_storage.ports.names import Scope
+from prodigy_storage.ports.storage import (
+    Append,
+    Batch,
+    Capability,
+    Chunk,
+    Cursor,
+    Document,
+    Index,
+    Kind,
+    Operation,
+    Page,
+    Position,
+    Put,
+    Query,
+    Receipt,
+    Storage,
+    Stream,
+)
+
+_NAMELESS = frozenset(kind.name for kind in kinds.PASSING_KINDS)
+"""Kinds whose members all have names of the library's own: they are masked for no name."""
+_DERIVED = frozenset({"signature"})
+"""Tags that are made of texts; what is masked is found by its masked text."""
+
+
+@attrs.frozen
+class RedactingStorage:
+    """Another storage, and every body and every record is masked before it is committed there.
+
+    It stands above dialects, caches, retries and the backend, so that none of them meets a secret.
+    """
+
+    inner: Storage
+    redactor: Redactor = attrs.field(repr=False)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        """What the backend declares."""
+        return self.inner.capabilities
+
+    def commit(self, batch: Batch) -> Receipt:
+        """Write a batch with its secrets masked.
+
+        Raises:
+            InvalidValue: a secret stands in what something is found by; does not show it. Nothing happened.
+        """
+        masked = [self._masked(batch.scope, operation) for operation in batch.operations]
+        if all(one is other for one, other in zip(masked, batch.operations, strict=True)):
+            return self.inner.commit(batch)
+        return self.inner.commit(attrs.evolve(batch, operations=masked))
+
+    def fetch(self, scope: Scope, kind: Kind, ids: Iterable[str], *, fresh: bool = False) -> dict[str, Document]:
+        """See the port."""
+        return self.inner.fetch(scope, kind, ids, fresh=fresh)
+
+    def documents(self, query: Query, after: Position | None = None) -> Page:
+        """See the port."""
+        return self.inner.documents(query, after)
+
+    def records(self, scope: Scope, stream: Stream, after: Cursor | None = None, *, verify: bool = True) -> Chunk:
+        """See the port."""
+        return self.inner.records(scope, stream, after, verify=verify)
+
+    def scopes(self, of: Kind | Stream) -> Sequence[Scope]:
+        """See the port."""
+        return self.inner.scopes(of)
+
+    def close(self) -> None:
+        """See the port."""
+        self.inner.close()
+
+    def said(self, kind: Kind, id: str, body: bytes) -> bytes:
+        """A body that comes from elsewhere, as it is stored here.
+
+        Raises:
+            InvalidValue: as `commit`.
+        """
+        return said(self.inner, kind, id, self._body(kind, body))
+
+    def said_lines(self, stream: Stream, data: bytes) -> bytes:
+        """Records that come from elsewhere, as they are stored here.
+
+        Raises:
+            InvalidValue: as `commit`.
+        """
+        if not self.redactor.suspects(data):
+            return data
+        return b"\n".join(self._line(stream, line) for line in data.split(b"\n"))
+
+    def _masked(self, scope: Scope, operation: Operation) -> Operation:
+        if isinstance(operation, Append):
+            self._check_names(operation.stream.name, scope)
+            data = self.said_lines(operation.stream, operation.data)
+            return operation if data == operation.data else attrs.evolve(operation, data=data)
+        if isinstance(operation, Put):
+            self._check_names(operation.kind.name, (*scope, operation.id))
+            body = self._body(operation.kind, operation.body)
+            return operation if body == operation.body else attrs.evolve(operation, body=body)
+        return operation
+
+    def _check_names(self, what: str, names: Iterable[str]) -> None:
+        if any(map(self.redactor.holds, names)):
+            raise InvalidValue(f"{what}: a secret is in its id, or in the name of its project or job", hint=_HINT)
+
+    def _line(self, stream: Stream, line: bytes) -> bytes:
+        if not self.redactor.suspects(line):
+            return line
+        masked = self.redactor.masked(line)
+        if masked != line and _time(stream, line) not in (None, _time(stream, masked)):
+            raise InvalidValue(f"{stream.name}: masking would change the time of a record", hint=_HINT)
+        return masked
+
+    def _body(self, kind: Kind, body: bytes) -> bytes:
+        names = kind.name not in _NAMELESS
+        if not self.redactor.suspects(body, names=names):
+            return body
+        bare, ours = _bare(body)
+        masked = self.redactor.masked(bare, names=names)
+        if masked == bare:
+            return body
+        masked = seal(masked, pretty=b"\n" in masked.rstrip()) if ours else masked
+        before = _found(kind, body)
+        if before is not None and before != _found(kind, masked):
+            raise InvalidValue(f"{kind.name}: masking would change what it is found by", hint=_HINT)
+        return masked
+
+
+_HINT = "Take the secret out of it, or the name out of the names to mask."
+
+
+def _bare(body: bytes) -> tuple[bytes, bool]:
+    """The text to mask, and whether it gets a new checksum: one that is wrong stays, and stays wrong."""
+    try:
+        return unsealed(verify(body))
+    except Corrupt:
+        return body, False
+
+
+def _time(stream: Stream, line: bytes) -> int | None:
+    try:
+        return stream.at(line)
+    except Corrupt:
+        return None
+
+
+def _found(kind: Kind, body: bytes) -> tuple[Index, Mapping[str, str]] | None:
+    """What a body is found by, without what is made of texts."""
+    try:
+        index = kind.index(body)
+    except Corrupt:
+        return None
+    tags = {tag: value for tag, value in index.tags.items() if tag not in _DERIVED}
+    return attrs.evolve(index, tags={}), tags

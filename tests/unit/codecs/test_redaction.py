@@ -1,0 +1,213 @@
+"""Redaction: no secret is ever stored, and everything else is as it was."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from prodigy_storage.adapters.memory import MemoryStorage
+from prodigy_storage.codecs.dialects import redacting
+from prodigy_storage.codecs.kinds import LEASE, PROBE, QUARANTINE
+from prodigy_storage.codecs.redaction import Redactor
+from prodigy_storage.codecs.streams import stream
+from prodigy_storage.codecs.trees import dump, is_sealed, parse, verify
+from prodigy_storage.errors import Corrupt, InvalidValue
+from prodigy_storage.model.redaction import Redaction
+from prodigy_storage.ports.storage import Append, Batch, Check, Delete, Expect, Index, Kind, Put
+
+SECRET = 'hunter2/"gehéim\U0001f511'
+PLAIN = "sk-live-4242abcd"
+REDACTION = Redaction(secrets=[SECRET, PLAIN], names=["*_TOKEN", "*password*"])
+NOTE = Kind("note", lambda body: Index(0, {"word": parse(body).get("word", "")}), ("word",))
+LINES = stream("lines", time="at")
+
+
+def masked(text: str) -> str:
+    return Redactor(REDACTION).masked(text.encode()).decode()
+
+
+@pytest.fixture
+def memory() -> MemoryStorage:
+    return MemoryStorage()
+
+
+def stored(memory: MemoryStorage, body: bytes, kind: Kind = PROBE) -> bytes:
+    """What is stored of a body."""
+    redacting(memory, REDACTION).commit(Batch((), [Put(kind, "one", body)]))
+    return memory.fetch((), kind, ["one"])["one"].body
+
+
+def nowhere(root: Path) -> None:
+    """Assert that no file below holds a part of a secret."""
+    paths = [path for path in root.rglob("*") if path.is_file()]
+    assert paths
+    for path in paths:
+        data = path.read_bytes()
+        assert not any(part in data for part in (b"hunter2", b"sk-live", b"geh", b"Passwort")), path
+
+
+class TestRedaction:
+    """What may be asked for."""
+
+    def test_a_secret_is_in_no_representation(self):
+        """Whoever prints a redaction, or a storage that has one, does not see a secret."""
+        assert "hunter2" not in f"{REDACTION!r}{REDACTION}{redacting(MemoryStorage(), REDACTION)!r}"
+
+    @pytest.mark.parametrize("secret", ["abc", " abc ", "", "\ud800abcd"])
+    def test_a_secret_that_is_too_short_or_no_text_is_refused_unseen(self, secret):
+        """A text that would be everywhere by chance is refused, and not shown."""
+        with pytest.raises(InvalidValue) as caught:
+            Redaction(secrets=["long enough", secret])
+        assert "place 2" in str(caught.value)
+        assert "abc" not in str(caught.value)
+
+    @pytest.mark.parametrize("given", [{"secrets": "abcdef"}, {"names": "*x"}, {"names": ["*"]}, {"secrets": [12345]}])
+    def test_what_is_no_list_of_texts_or_fits_everything_is_refused(self, given):
+        """A text in place of a list would be taken letter by letter."""
+        with pytest.raises(InvalidValue):
+            Redaction(**given)
+
+    def test_blanks_around_a_secret_are_no_part_of_it(self):
+        """A secret that was read from a file with its line break is found without it."""
+        assert Redaction(secrets=["geheim\n"]).secrets == ("geheim",)
+
+    def test_without_anything_to_hide_there_is_no_layer(self, memory):
+        """The path of a write is the same as ever if no redaction is asked for, or an empty one."""
+        assert redacting(memory, None) is memory
+        assert redacting(memory, Redaction()) is memory
+
+
+class TestText:
+    """Masking one JSON text."""
+
+    @pytest.mark.parametrize(
+        "spelling",
+        [
+            json.dumps(PLAIN),
+            '"' + "".join(f"\\u{ord(c):04X}" for c in PLAIN) + '"',
+            '"\\u0073k-live-\\u0034242abcd"',
+            json.dumps(SECRET),
+            json.dumps(SECRET, ensure_ascii=False),
+            json.dumps(SECRET).replace("/", "\\/"),
+            json.dumps(json.dumps(SECRET))[3:-3].join('""'),
+            json.dumps(json.dumps(json.dumps(SECRET, ensure_ascii=False)))[7:-7].join('""'),
+        ],
+    )
+    def test_a_secret_is_found_in_each_spelling(self, spelling):
+        """Plain, with escapes, partly with escapes, and as JSON in JSON."""
+        assert masked(f'{{"a": {spelling}}}') == '{"a": "***"}'
+        assert masked(f"{{{spelling}: 1}}") == '{"***": 1}'
+
+    def test_everything_else_keeps_its_text(self):
+        """Order, blanks, numbers, escapes and repeated names stay where no secret stands."""
+        text = '{ "b":1.50 ,\t"a" : [1e5, "\\u00e9\\/", {"x": 0.0}],\n"a": "%s", "z":-0 }'
+        assert masked(text % f"<{PLAIN}>") == text % "<***>"
+
+    @pytest.mark.parametrize(
+        "value", ['"x"', "12", "1.5e3", '""', "{}", '[1, {"a": "]}"}, "\\""]', '{"b": {"c": "}"}}']
+    )
+    def test_a_member_is_masked_for_its_name_whatever_it_holds(self, value):
+        """A text, a number, an array and an object become the mask as a whole; what follows stays."""
+        for name in ("API_TOKEN", "api_token", "my Password 2", "\\u0070assword"):
+            assert masked(f'{{"{name}" : {value} , "next": 1}}') == f'{{"{name}" : "***" , "next": 1}}'
+
+    @pytest.mark.parametrize(
+        "text", ['{"has_password":true,"password":null,"x_token":false}', '{"tokens": "password"}']
+    )
+    def test_what_says_nothing_secret_stays(self, text):
+        """Null, true and false stay, and so do values that look like names."""
+        assert masked(text) == text
+
+    def test_names_that_hold_different_secrets_stay_different(self):
+        """Two members are two members afterwards, also beside one that is called like the mask."""
+        names = list(json.loads(masked(f'{{"{PLAIN}":1,{json.dumps(SECRET)}:2,"***":3,"{PLAIN}x":4}}')))
+        assert names == ["*** (2)", "*** (3)", "***", "***x"]
+
+    def test_what_is_left_is_masked_again(self):
+        """If masking brings the parts of a secret together, it is not left there."""
+        redactor = Redactor(Redaction(secrets=["abcd", "x***y", "***z"]))
+        assert redactor.masked(b'["xabcdy", "abcdz", "abxabcdycd"]') == b'["***", "***", "ab***cd"]'
+
+    @pytest.mark.parametrize("text", [f"plain {PLAIN}", f'{{"a": "{PLAIN}', f'{{"a": {PLAIN}}} "x', f"\udcff{PLAIN}\\"])
+    def test_what_is_no_json_is_masked_too(self, text):
+        """Nothing that is stored holds the secret, whatever it is."""
+        data = text.encode(errors="surrogateescape")
+        assert Redactor(REDACTION).masked(data) == data.replace(PLAIN.encode(), b"***")
+
+    def test_the_signature_of_an_error_keeps_no_part_of_a_secret(self):
+        """Signatures have placeholders for numbers; the secret is known in that form too."""
+        redactor = Redactor(Redaction(secrets=["geheim-12-wort"]))
+        assert redactor.masked(b'{"s": "login geheim-<n>-wort failed"}') == b'{"s": "login *** failed"}'
+
+    def test_half_of_a_surrogate_pair_beside_a_secret_survives(self):
+        """What other programs write stays readable."""
+        assert masked(f'["\\ud800 {PLAIN}"]') == '["\\ud800 ***"]'
+
+
+class TestCommit:
+    """Masking what is committed."""
+
+    def test_a_document_of_ours_is_sealed_anew(self, memory):
+        """The checksum holds for what is stored, in either form."""
+        for pretty in (True, False):
+            body = stored(memory, dump({"a": PLAIN, "n": 1}, pretty=pretty))
+            assert is_sealed(verify(body))
+            assert body == dump({"a": "***", "n": 1}, pretty=pretty)
+
+    def test_a_document_of_others_gets_no_checksum(self, memory):
+        """It stays theirs."""
+        assert stored(memory, b'{"a":"%s"}\n' % PLAIN.encode()) == b'{"a":"***"}\n'
+
+    def test_a_wrong_checksum_stays_wrong(self, memory):
+        """Damage that is put aside is masked, and is not taken for sound afterwards."""
+        damaged = dump({"a": PLAIN, "n": 1}).replace(b'"n": 1', b'"n": 2')
+        body = stored(memory, damaged, QUARANTINE)
+        assert body == damaged.replace(PLAIN.encode(), b"***")
+        with pytest.raises(Corrupt):
+            verify(body)
+
+    def test_records_are_masked_line_by_line(self, memory):
+        """Every record stays one line, and those without a secret keep their bytes."""
+        data = b'{"at":1, "x":"\\u0041"}\n{"at":2,"x":"%s"}\n{"at":3,"db_password":5}\n' % PLAIN.encode()
+        redacting(memory, REDACTION).commit(Batch(("r",), [Append(LINES, data)]))
+        found = memory.records(("r",), LINES).data
+        assert found == b'{"at":1, "x":"\\u0041"}\n{"at":2,"x":"***"}\n{"at":3,"db_password":"***"}\n'
+
+    @pytest.mark.parametrize(
+        "batch",
+        [
+            Batch((), [Put(PROBE, f"a-{PLAIN}", b"{}")]),
+            Batch((PLAIN,), [Put(PROBE, "a", b"{}")]),
+            Batch(("r", PLAIN), [Append(LINES, b'{"at":1}\n')]),
+            Batch((), [Put(NOTE, "a", b'{"word":"%s"}' % PLAIN.encode())]),
+            Batch(("r",), [Append(stream("odd", time="my_password"), b'{"my_password":5}\n')]),
+        ],
+        ids=["id", "project", "job", "tag", "time"],
+    )
+    def test_a_secret_in_what_something_is_found_by_is_refused(self, memory, batch):
+        """The error does not show the secret, and nothing of the batch is stored."""
+        other = Batch(batch.scope, [*batch.operations, Put(PROBE, "other", b"{}")])
+        with pytest.raises(InvalidValue) as caught:
+            redacting(memory, REDACTION).commit(other)
+        assert PLAIN not in f"{caught.value!r}{caught.value.hint}"
+        assert not memory.fetch(batch.scope, PROBE, ["other"])
+
+    def test_what_is_there_under_a_secret_name_can_be_removed(self, memory):
+        """A store that was filled before the redaction can be rid of it."""
+        _ = memory.commit(Batch((), [Put(PROBE, PLAIN, b"{}")]))
+        _ = redacting(memory, REDACTION).commit(Batch((), [Delete(PROBE, PLAIN)]))
+        _ = redacting(memory, REDACTION).commit(Batch((), [Check(PROBE, PLAIN, Expect.ABSENT)]))
+        assert not memory.fetch((), PROBE, [PLAIN])
+
+    def test_documents_that_the_machine_needs_are_masked_for_no_name(self, memory):
+        """A pattern that fits a member of a lease does not make the lock unreadable."""
+        body = dump({"epoch": 1, "acquired_at": 5, "owner": {"writer": PLAIN}})
+        redacting(memory, Redaction(secrets=[PLAIN], names=["*owner*"])).commit(Batch((), [Put(LEASE, "one", body)]))
+        assert parse(memory.fetch((), LEASE, ["one"])["one"].body)["owner"] == {"writer": "***"}
+
+    def test_nothing_is_taken_apart_without_reason(self, memory):
+        """The very bytes of a batch without a secret reach the backend, even if they are no JSON."""
+        body = b'{"a": 1,, "tokens": "\\n"'
+        assert stored(memory, body) is body
