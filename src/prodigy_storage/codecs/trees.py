@@ -38,7 +38,7 @@ def is_sealed(body: bytes) -> bool:
 def damaged(place: str, offset: int | None, reason: str) -> Corrupt:
     """The error for bytes that cannot be read."""
     where = f"{place or 'document'}: " + (f"byte {offset}: " if offset is not None else "")
-    hint = "Everything else is readable; this one is kept as it is."
+    hint = "Everything else is readable. prodigy-storage doctor shows what can be repaired."
     return Corrupt(where + reason, place=place, offset=offset, reason=reason, hint=hint)
 
 

@@ -16,18 +16,16 @@ from prodigy_storage.codecs.kinds import (
     PRODIGY_JOB_STATE,
     SESSION,
 )
-from prodigy_storage.codecs.progress import PROGRESS
-from prodigy_storage.codecs.quarantine import kept
+from prodigy_storage.codecs.quarantine import set_aside
 from prodigy_storage.codecs.walks import gather
 from prodigy_storage.doctor.findings import Finding, Looked, Severity
 from prodigy_storage.doctor.surroundings import DoctorSurroundings
-from prodigy_storage.errors import Corrupt, NotFound
+from prodigy_storage.errors import Conflict, Corrupt, NotFound
 from prodigy_storage.model.mappings import SessionJobMapping
 from prodigy_storage.model.sessions import Session, SessionStatus
 from prodigy_storage.ports.locks import Lease
 from prodigy_storage.ports.names import Scope
-from prodigy_storage.ports.storage import Batch, Damage, Document, Query
-from prodigy_storage.runs.cleaning import Cleanable
+from prodigy_storage.ports.storage import Damage, Document, Query
 
 _LIVE = frozenset({SessionStatus.INITIALIZING, SessionStatus.RUNNING})
 _STATE = (CHECKPOINT, JOB_STATE, PRODIGY_JOB_STATE, PRODIGY_CHECKPOINT)
@@ -118,10 +116,13 @@ class Jobs:
         return now is not None and now.status in _LIVE and now.updated_at == session.updated_at
 
     def _killed(self, session: Session, place: str) -> Finding:
+        how = (
+            "it was killed" if session.epoch else "it was killed, unless Prodigy, which needs no lock to start, runs it"
+        )
         return Finding(
             code="killed",
             severity=Severity.WARNING,
-            message=f"{session.id} is {session.status.value}, and nobody runs it: it was killed",
+            message=f"{session.id} is {session.status.value}, and nobody holds its job: {how}",
             place=place or f"{SESSION.name}/{session.id}",
             advice="Resume it with the program that started it, which loses nothing; or pause it:\n"
             f"prodigy-storage sessions pause {session.id}",
@@ -154,14 +155,15 @@ class Jobs:
     def _has_state(self, scope: Scope) -> bool:
         storage = self.around.storage
         pages = (storage.documents(Query(kind, scope, limit=1)) for kind in _STATE)
-        return any(page.documents or page.damage for page in pages) or bool(storage.records(scope, PROGRESS).data)
+        return any(page.documents or page.damage for page in pages)
 
     def _finish(self, session: Session, document: Document) -> str:
-        job = session.mapreduce_data.job_id if session.mapreduce_data else None
-        if self._has_state((session.repo or "", job or "")):
-            return "its job has state again; nothing was removed"
-        self.around.storage.commit(Batch((), (kept(self.around.storage, document),)))
-        self.around.runs.remove(Cleanable(session=session, job_id=job))
+        """The job's records went first, in one batch: what is left are the mapping and the session."""
+        repo, job = session.repo or "", session.mapreduce_data.job_id if session.mapreduce_data else ""
+        if self._has_state((repo, job)):
+            raise Conflict(f"{job} has state again; nothing was removed", kind=CHECKPOINT.name)
+        self.around.mappings.remove(repo, session.id, job)
+        set_aside(self.around.storage, SESSION, document)
         return "removed; it is kept in quarantine"
 
     # --- jobs without a session

@@ -14,6 +14,8 @@ from prodigy_storage.doctor.worktrees import Folders
 from prodigy_storage.errors import Corrupt, InvalidValue
 from prodigy_storage.ports.storage import Damage
 
+_IN_THE_WAY = "The rest of its kind could not be looked at: move the file elsewhere, and look again."
+
 
 class Doctor:
     """`store.doctor`. Examining changes nothing; repairing loses no byte and touches nothing that is alive."""
@@ -40,7 +42,7 @@ class Doctor:
             try:
                 yield from part.examine()
             except Corrupt as error:  # it stands in the way of the rest of this part
-                yield corrupt(Damage(error.place, error.offset, error.reason), "", advice=error.hint)
+                yield corrupt(Damage(error.place, error.offset, error.reason), "", advice=_IN_THE_WAY)
 
     def repair(self, finding: Finding) -> str:
         """Do what a finding's `repair` says; gives what was done.
