@@ -13,7 +13,7 @@ from prodigy_storage.adapters.files.tree import Tree, read_at
 from prodigy_storage.ports.storage import Damage
 
 CHUNK = 1 << 20
-_SCAN = 1 << 21
+_SCAN = 1 << 22
 """Bytes that a reader takes at once who does not verify, in a segment of plain lines."""
 _PROBE = 1 << 12
 

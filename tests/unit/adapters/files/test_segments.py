@@ -219,7 +219,7 @@ def test_maintaining_sweeps_what_dead_writers_left(root, storage, events, lines)
 @pytest.mark.parametrize("sealed", [False, True])
 def test_damage_is_found_also_from_the_middle_of_an_append(root, storage, events, lines, read, sealed):
     """A verifying reader that goes on inside an append, where one that does not verify stopped, checks all of it."""
-    append(storage, events, b"".join(lines(n, pad=500) for n in range(8000)))
+    append(storage, events, b"".join(lines(n, pad=500) for n in range(16000)))
     cursor = storage.records(JOB, events, verify=False).cursor
     if sealed:
         storage.close()
@@ -228,7 +228,7 @@ def test_damage_is_found_also_from_the_middle_of_an_append(root, storage, events
     assert 0 < stopped < path.stat().st_size
     reader = FileStorage(root) if sealed else storage
     found, damage, _ = read(reader, events, cursor=cursor)
-    assert (found[-1], len(found), damage) == (7999, 8000 - found[0], [])
+    assert (found[-1], len(found), damage) == (15999, 16000 - found[0], [])
     data = path.read_bytes()
     path.write_bytes(data[:100] + b"!" + data[101:])
     assert [one.place for one in read(reader, events, cursor=cursor)[1]] == [str(path)]
