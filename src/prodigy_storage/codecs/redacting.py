@@ -6,9 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import attrs
+import msgspec
 
 from prodigy_storage.codecs import kinds
 from prodigy_storage.codecs.dialects import said
+from prodigy_storage.codecs.progress import PROGRESS
 from prodigy_storage.codecs.redaction import Redactor
 from prodigy_storage.codecs.trees import seal, unsealed, verify
 from prodigy_storage.errors import Corrupt, InvalidValue
@@ -124,8 +126,9 @@ class RedactingStorage:
         if not self.redactor.suspects(line):
             return line
         masked = self.redactor.masked(line)
-        if masked != line and _time(stream, line) not in (None, _time(stream, masked)):
-            raise InvalidValue(f"{stream.name}: masking would change the time of a record", hint=_HINT)
+        before = _place(stream, line)
+        if before is not None and before != _place(stream, masked):
+            raise InvalidValue(f"{stream.name}: masking would change the time of a record, or its item", hint=_HINT)
         return masked
 
     def _body(self, kind: Kind, body: bytes) -> bytes:
@@ -154,18 +157,40 @@ def _bare(body: bytes) -> tuple[bytes, bool]:
         return body, False
 
 
-def _time(stream: Stream, line: bytes) -> int | None:
+class _Item(msgspec.Struct):
+    id: Any = None
+
+
+class _Items(msgspec.Struct):
+    items: list[_Item] = []
+    item: Any = None
+
+
+_ITEMS = msgspec.json.Decoder(_Items)
+
+
+def _items(data: bytes) -> list[Any]:
+    """The ids of the items that a checkpoint, or a record of progress, is about."""
     try:
-        return stream.at(line)
+        found = _ITEMS.decode(data)
+    except (ValueError, RecursionError):
+        return []
+    return [found.item, *(item.id for item in found.items)]
+
+
+def _place(stream: Stream, line: bytes) -> tuple[int, list[Any]] | None:
+    """When a record was, and what it is about."""
+    try:
+        return stream.at(line), _items(line) if stream == PROGRESS else []
     except Corrupt:
         return None
 
 
-def _found(kind: Kind, body: bytes) -> tuple[Index, Mapping[str, str]] | None:
-    """What a body is found by, without what is made of texts."""
+def _found(kind: Kind, body: bytes) -> tuple[Index, Mapping[str, str], list[Any]] | None:
+    """What a body, and what is in it, is found by, without what is made of texts."""
     try:
         index = kind.index(body)
     except Corrupt:
         return None
     tags = {tag: value for tag, value in index.tags.items() if tag not in _DERIVED}
-    return attrs.evolve(index, tags={}), tags
+    return attrs.evolve(index, tags={}), tags, _items(body) if kind == kinds.CHECKPOINT else []

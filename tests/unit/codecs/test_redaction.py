@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
+from contextlib import closing
 from pathlib import Path
 
+import attrs
 import pytest
 
+import prodigy_storage
+from prodigy_storage.adapters.files import FileStorage
+from prodigy_storage.adapters.files.layout import INTENTS
 from prodigy_storage.adapters.memory import MemoryStorage
 from prodigy_storage.codecs.dialects import redacting
 from prodigy_storage.codecs.kinds import LEASE, PROBE, QUARANTINE
@@ -14,8 +22,10 @@ from prodigy_storage.codecs.redaction import Redactor
 from prodigy_storage.codecs.streams import stream
 from prodigy_storage.codecs.trees import dump, is_sealed, parse, verify
 from prodigy_storage.errors import Corrupt, InvalidValue
+from prodigy_storage.model.events import AgentFailed, ClaudeTokenUsage
 from prodigy_storage.model.redaction import Redaction
 from prodigy_storage.ports.storage import Append, Batch, Check, Delete, Expect, Index, Kind, Put
+from prodigy_storage.store import Store
 
 SECRET = 'hunter2/"gehéim\U0001f511'
 PLAIN = "sk-live-4242abcd"
@@ -37,15 +47,6 @@ def stored(memory: MemoryStorage, body: bytes, kind: Kind = PROBE) -> bytes:
     """What is stored of a body."""
     redacting(memory, REDACTION).commit(Batch((), [Put(kind, "one", body)]))
     return memory.fetch((), kind, ["one"])["one"].body
-
-
-def nowhere(root: Path) -> None:
-    """Assert that no file below holds a part of a secret."""
-    paths = [path for path in root.rglob("*") if path.is_file()]
-    assert paths
-    for path in paths:
-        data = path.read_bytes()
-        assert not any(part in data for part in (b"hunter2", b"sk-live", b"geh", b"Passwort")), path
 
 
 class TestRedaction:
@@ -211,3 +212,125 @@ class TestCommit:
         """The very bytes of a batch without a secret reach the backend, even if they are no JSON."""
         body = b'{"a": 1,, "tokens": "\\n"'
         assert stored(memory, body) is body
+
+
+def nowhere(root: Path) -> None:
+    """Assert that no file below holds a part of a secret."""
+    paths = [path for path in root.rglob("*") if path.is_file()]
+    assert paths
+    for path in paths:
+        data = path.read_bytes()
+        assert not any(part in data for part in (b"hunter2", b"sk-live", b"geh", b"Passwort")), path
+
+
+def work(store: Store) -> str:
+    """A run with secrets in all that a user says; the session's id."""
+    items = {"a": {"id": "a", "key": SECRET}, "b": PLAIN, "c": 3}
+    with store.runs.start("shop", items=items, metadata={SECRET: PLAIN, "x_token": "Passwort"}) as run:
+        for attempt in run.attempts():
+            with attempt:
+                attempt.result = {"said": f"{SECRET} and {PLAIN}", "db_password": {"x": "Passwort"}}
+                if attempt.item_id == "b":
+                    raise ValueError(json.dumps({"with": SECRET, "and": PLAIN}))
+        run.log(AgentFailed(run.setup.job_id, "agent-9", f"no {SECRET}", retry_eligible=False), API_TOKEN="Passwort")
+        run.log(ClaudeTokenUsage("agent-9", 1, 2, 3), text=PLAIN)
+    return run.setup.session_id
+
+
+class TestStores:
+    """Whole stores that have secrets to hide."""
+
+    @pytest.mark.parametrize("dialect", ["documented", "prodigy-0.4"])
+    def test_no_file_of_a_store_holds_a_secret(self, tmp_path, dialect):
+        """Items, results, messages, stack traces, metadata, events and logs are masked, and all of it is readable."""
+        settings = {"dialect": dialect, "enable_cache": True}
+        hidden = attrs.evolve(REDACTION, names=[*REDACTION.names, "*token*"])
+        with prodigy_storage.open(tmp_path, settings=settings, redaction=hidden) as store:
+            session = work(store)
+            store.logs.start("shop").write(f"using {PLAIN}", detail=SECRET, x_token="Passwort")  # to be masked
+            (letter,) = store.dlq.list("shop").values
+            events = [
+                record.event for record in store.events.query() if record.event.event_type == "claude_token_usage"
+            ]
+            (log,) = store.logs.read(store.logs.list(), on_damage=pytest.fail)
+            assert (letter.item_id, letter.item_data) == ("b", "***")
+            assert letter.error_message == 'ValueError: {"with": "***", "and": "***"}'
+            assert [(event.input_tokens, event.cache_tokens) for event in events] == [(1, 3)]
+            assert (log.message, log.fields) == ("using ***", {"detail": "***", "x_token": "***"})
+            assert store.sessions.get(session).id == session
+        nowhere(tmp_path)
+
+    def test_a_job_works_on_what_is_stored(self, tmp_path):
+        """A run gives its items with the mask in them from the beginning, not only when it is resumed."""
+        with prodigy_storage.open(tmp_path, redaction=REDACTION) as store:
+            with store.runs.start("shop", items={"a": {"key": PLAIN}, "b": 1}) as run:
+                first = run.claim()
+                assert first is not None
+                assert first.item == {"key": "***"}
+                run.give_back(first)
+                run.pause()
+            with store.runs.resume(run.setup.session_id) as again:
+                assert [item.data for item in again.setup.items] == [{"key": "***"}, 1]
+        nowhere(tmp_path)
+
+    @pytest.mark.parametrize("hidden", [REDACTION, Redaction(names=["id"])])
+    def test_items_are_never_mixed_up(self, tmp_path, hidden):
+        """Ids of items stand inside checkpoints; one with a secret is refused, unseen, as two could become one."""
+        with prodigy_storage.open(tmp_path, redaction=hidden) as store, pytest.raises(InvalidValue) as caught:
+            store.runs.start("shop", items={PLAIN: 1, f"{PLAIN}2": 2})
+        assert PLAIN not in f"{caught.value!r}"
+
+    def test_a_record_of_progress_keeps_its_item(self, tmp_path):
+        """A pattern that fits what says the item is refused with the first record, which is not stored."""
+        with prodigy_storage.open(tmp_path, redaction=Redaction(names=["item"])) as store:
+            run = store.runs.start("shop", items={"a": 1})
+            attempt = run.claim()
+            assert attempt is not None
+            with pytest.raises(InvalidValue, match="its item"):
+                run.complete(attempt, 1)
+
+    def test_no_plan_of_a_batch_holds_a_secret_when_its_writer_is_killed(self, tmp_path):
+        """Masking comes before the backend: what a killed writer leaves behind to be finished is masked already."""
+        done = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], check=False)
+        assert done.returncode == -signal.SIGKILL
+        plans = [path.read_bytes() for path in (tmp_path / INTENTS).iterdir()]
+        assert any(b'{"at":1,"x":"***"' in plan for plan in plans)
+        nowhere(tmp_path)
+        with closing(FileStorage(tmp_path)) as storage:
+            assert storage.fetch(("r",), PROBE, ["a"])["a"].body == b'{"a":"***"}'
+
+    def test_copies_and_backups_are_masked_and_may_be_repeated(self, tmp_path):
+        """What comes from a store without redaction is stored masked, and is known when it comes again."""
+        with prodigy_storage.open("memory:") as source, prodigy_storage.open(tmp_path, redaction=REDACTION) as target:
+            work(source)
+            first = source.transfers.copy_to(target.storage)
+            again = source.transfers.copy_to(target.storage)
+            assert (first.copied, first.differing, first.damage) == (again.same, [], [])
+            assert (again.copied, again.records, again.known) == (0, 0, first.records)
+        nowhere(tmp_path)
+
+    def test_checkpoints_are_imported_masked_and_may_be_again(self):
+        """An exported file with secrets is stored without them; the second import finds everything there."""
+        with prodigy_storage.open("memory:") as source, prodigy_storage.open("memory:", redaction=REDACTION) as target:
+            work(source)
+            ((repo, job),) = source.checkpoints._scopes(None, None)
+            lines = list(source.checkpoints.export(repo, job))
+            written = target.checkpoints.import_lines(lines).written
+            assert target.checkpoints.import_lines(lines).present == sorted(written) != []
+            assert not any(PLAIN.encode() in line for line in target.checkpoints.export(repo, job))
+
+
+KILLED = f"""
+import os, signal, sys
+from prodigy_storage.adapters.files import FileStorage, intents
+from prodigy_storage.codecs.dialects import redacting
+from prodigy_storage.codecs.kinds import PROBE
+from prodigy_storage.codecs.streams import stream
+from prodigy_storage.model.redaction import Redaction
+from prodigy_storage.ports.storage import Append, Batch, Put
+
+intents.apply = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
+storage = redacting(FileStorage(sys.argv[1]), Redaction(secrets=[{PLAIN!r}]))
+lines = Append(stream("lines", time="at"), b'{{"at":1,"x":"{PLAIN}"}}\\n')
+storage.commit(Batch(("r",), [Put(PROBE, "a", b'{{"a":"{PLAIN}"}}'), Put(PROBE, "b", b'{{"b":"{PLAIN}"}}'), lines]))
+"""
