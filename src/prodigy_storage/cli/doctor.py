@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from textwrap import wrap
 from typing import Any
 
 import attrs
@@ -14,7 +15,7 @@ from prodigy_storage.cli.asking import agreed, destructive
 from prodigy_storage.cli.diagnostics import Diagnostic
 from prodigy_storage.cli.output import say, shown
 from prodigy_storage.cli.progress import counting, tracked
-from prodigy_storage.cli.settings import Settings
+from prodigy_storage.cli.settings import NAME, Settings
 from prodigy_storage.cli.tables import clean
 from prodigy_storage.cli.verbs import common, example, pass_settings
 from prodigy_storage.doctor import Finding, Severity
@@ -139,11 +140,20 @@ def _show(out: Console, treated: Sequence[_Treated], looked: Counter[str], *, re
 def _show_one(out: Console, one: _Treated, *, repair: bool) -> None:
     found = one.finding
     at = f": byte {found.offset}" if found.offset is not None else ""
-    out.print(f"  {clean(found.message)}", soft_wrap=True)
+    for line in _folded(out, clean(found.message)):
+        out.print(f"  {line}", soft_wrap=True)
     if found.place:
         out.print(f"    {clean(shown(found.place))}{at}", style="dim", soft_wrap=True)
-    for line in (one.done or _next(one, repair=repair)).splitlines():
-        out.print(f"    → {clean(line)}", style="green" if one.done else "", soft_wrap=True)
+    todo = (one.done or _next(one, repair=repair)).splitlines()
+    for number, line in enumerate(folded for one_line in todo for folded in _folded(out, clean(one_line), 6)):
+        out.print(f"    {' ' if number else '→'} {line}", style="green" if one.done else "", soft_wrap=True)
+
+
+def _folded(out: Console, text: str, indent: int = 2) -> list[str]:
+    """The lines of a message: as many as a terminal needs, one elsewhere and for a command to copy."""
+    if not out.is_terminal or text.startswith(NAME):
+        return [text]
+    return wrap(text, max(20, out.width - indent), break_long_words=False, break_on_hyphens=False)
 
 
 def _sum(looked: Counter[str]) -> str:
