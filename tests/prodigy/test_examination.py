@@ -29,6 +29,16 @@ def test_what_is_found_in_prodigys_directories_is_true(corpus):
     assert not any(one.repair for many in found.values() for one in many)
 
 
+def test_a_flipped_bit_among_its_events_is_found(corpus):
+    """They have no checksums: what is no record any more is named with the byte where its line begins."""
+    path = next(path for path in sorted(corpus.glob("events/*/*/*.jsonl")) if path.read_bytes().count(b"\n") > 3)
+    lines = path.read_bytes().splitlines(keepends=True)
+    lines[2] = b"[" + lines[2][1:]
+    path.write_bytes(b"".join(lines))
+    (finding,) = codes_of(corpus)["corrupt"]
+    assert (finding.place, finding.offset) == (str(path), len(lines[0] + lines[1]))
+
+
 def test_what_prodigy_alone_writes_is_never_moved(corpus):
     """A damaged state of a job is named with its byte, and stays."""
     state = next(corpus.glob("state/*/mapreduce/jobs/*/checkpoint-v*.json"))

@@ -65,8 +65,8 @@ def doctor(settings: Settings, *, repo: str | None, repair: bool, yes: bool, dry
         "repaired": sum(bool(one.done) for one in treated),
         "dry_run": dry_run,
     }
-    diagnostics = [_diagnostic(one, repair=repair) for one in left] if settings.json else []
-    settings.finish(data, diagnostics, lambda out: _show(out, treated, looked, repair=repair), status=status)
+    diagnostics = [_diagnostic(settings, one, repair=repair) for one in left] if settings.json else []
+    settings.finish(data, diagnostics, lambda out: _show(settings, out, treated, looked, repair=repair), status=status)
     if status == "partial":
         raise click.exceptions.Exit(_PARTIAL)
 
@@ -108,50 +108,52 @@ def _members(one: _Treated) -> dict[str, Any]:
     }
 
 
-def _diagnostic(one: _Treated, *, repair: bool) -> Diagnostic:
+def _diagnostic(settings: Settings, one: _Treated, *, repair: bool) -> Diagnostic:
     found = one.finding
     return Diagnostic(
         level=found.severity.value,
         code=found.code,
         message=found.message,
-        hint=_next(one, repair=repair),
+        hint=_next(settings, one, repair=repair),
         path=found.place,
         offset=found.offset,
     )
 
 
-def _next(one: _Treated, *, repair: bool) -> str:
-    """What to do about it."""
+def _next(settings: Settings, one: _Treated, *, repair: bool) -> str:
+    """What to do about it; commands are for the same store."""
     if one.failed:
         return f"Not repaired: {one.failed}"
-    return one.finding.advice or f"{'' if repair else 'doctor --repair: '}{one.finding.repair}"
+    if one.finding.repair:
+        return f"{'' if repair else 'doctor --repair: '}{one.finding.repair}"
+    return one.finding.advice.replace(f"{NAME} ", f"{settings.prefix} ")
 
 
-def _show(out: Console, treated: Sequence[_Treated], looked: Counter[str], *, repair: bool) -> None:
+def _show(settings: Settings, out: Console, treated: Sequence[_Treated], looked: Counter[str], *, repair: bool) -> None:
     for severity in Severity:
         here = [one for one in treated if one.finding.severity is severity]
         if here:
             out.print(_counted(len(here), severity.value), style=f"bold {_STYLES[severity]}")
         for one in here:
-            _show_one(out, one, repair=repair)
+            _show_one(settings, out, one, repair=repair)
     say(f"Looked at {_sum(looked)}: {_verdict(treated)}.")
 
 
-def _show_one(out: Console, one: _Treated, *, repair: bool) -> None:
+def _show_one(settings: Settings, out: Console, one: _Treated, *, repair: bool) -> None:
     found = one.finding
     at = f": byte {found.offset}" if found.offset is not None else ""
     for line in _folded(out, clean(found.message)):
         out.print(f"  {line}", soft_wrap=True)
     if found.place:
         out.print(f"    {clean(shown(found.place))}{at}", style="dim", soft_wrap=True)
-    todo = (one.done or _next(one, repair=repair)).splitlines()
+    todo = (one.done or _next(settings, one, repair=repair)).splitlines()
     for number, line in enumerate(folded for one_line in todo for folded in _folded(out, clean(one_line), 6)):
         out.print(f"    {' ' if number else '→'} {line}", style="green" if one.done else "", soft_wrap=True)
 
 
 def _folded(out: Console, text: str, indent: int = 2) -> list[str]:
     """The lines of a message: as many as a terminal needs, one elsewhere and for a command to copy."""
-    if not out.is_terminal or text.startswith(NAME):
+    if not out.is_terminal or NAME in text:
         return [text]
     return wrap(text, max(20, out.width - indent), break_long_words=False, break_on_hyphens=False)
 

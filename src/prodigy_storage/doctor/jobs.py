@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import attrs
 
@@ -174,9 +174,9 @@ class Jobs:
         self.looked("job", len(scopes))
         for scope in scopes:
             setup = storage.fetch(scope, CHECKPOINT, [SETUP_ID], fresh=True).get(SETUP_ID)
-            if setup is None:
+            if setup is None and self._has_state(scope):  # else it was removed just now
                 yield self._without_setup(scope)
-            elif not self.around.is_run(scope[1]) and self._has_no_session(scope):
+            elif setup is not None and not self.around.is_run(scope[1]) and self._has_no_session(scope):
                 yield self._without_session(scope, setup)
 
     def _has_no_session(self, scope: Scope) -> bool:
@@ -214,8 +214,13 @@ class Jobs:
             known = {document.id for document, _ in found} | {one.id for one in damage}
             for document, mapping in found:
                 missing = {mapping.session_id, mapping.job_id} - known
-                if missing:
+                if missing and self._is_alone(document, missing):
                     yield self._one_sided(document, mapping, missing.pop())
+
+    def _is_alone(self, document: Document, missing: Iterable[str]) -> bool:
+        """Whether it is still there, and the other side still is not."""
+        there = self.around.storage.fetch(document.scope, MAPPING, [document.id, *missing], fresh=True)
+        return list(there) == [document.id]
 
     def _one_sided(self, document: Document, mapping: SessionJobMapping, missing: str) -> Finding:
         def mend() -> str:

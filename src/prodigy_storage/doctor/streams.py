@@ -8,9 +8,10 @@ import attrs
 
 from prodigy_storage.codecs.kinds import DATA_STREAMS
 from prodigy_storage.doctor.findings import Finding, Looked, corrupt
-from prodigy_storage.errors import Rewound
+from prodigy_storage.errors import Corrupt, Rewound
 from prodigy_storage.ports.names import Scope
 from prodigy_storage.ports.storage import Cursor, Storage, Stream
+from prodigy_storage.services.events.reading import Origin
 
 _ADVICE = "What is whole before and behind it is read; a backup may have the rest."
 
@@ -47,5 +48,19 @@ class Streams:
                 yield corrupt(damage, "/".join((stream.name, *scope)), advice=_ADVICE)
             if not chunk.data:
                 return
+            if chunk.parts:
+                yield from _undecodable(Origin(scope, 0, chunk.parts), stream, chunk.data)
             self.looked(f"{stream.name} record", chunk.data.count(b"\n"))
             cursor = chunk.cursor
+
+
+def _undecodable(origin: Origin, stream: Stream, data: bytes) -> Iterator[Finding]:
+    """Lines that are no records, among what the backend could not verify: other programs write no checksums."""
+    position = 0
+    for line in data.split(b"\n")[:-1]:
+        try:
+            stream.at(line)
+        except Corrupt as error:
+            if line.strip():
+                yield corrupt(origin.damage(position, error.reason), "", advice=_ADVICE)
+        position += len(line) + 1

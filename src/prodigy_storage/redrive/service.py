@@ -181,18 +181,18 @@ class Redrives:
         state = Journal(self._around, scope, id).state(damage.append)
         return RedriveView(scope=scope, redrive=loaded.value, state=state, damage=damage)
 
-    def abandoned(self, repo: str | None = None) -> Iterator[Loaded[DeadLetter]]:
-        """Dead letters whose claim is over: it has expired, or its owner is known to be dead.
+    def claimed(self, repo: str | None = None) -> Iterator[tuple[Loaded[DeadLetter], bool]]:
+        """Dead letters that are claimed, and whether the claim is over: it has expired, or its owner is dead.
 
         Args:
             repo: Of one project, or of all.
         """
         for loaded in self._around.dlq.list(repo).loaded:
-            if loaded.value.claim is not None and is_over(self._around, loaded.value.claim):
-                yield loaded
+            if loaded.value.claim is not None:
+                yield loaded, is_over(self._around, loaded.value.claim)
 
     def free(self, letter: Loaded[DeadLetter]) -> None:
-        """End the claim on a letter that `abandoned` gave; nothing happens if somebody has taken it since."""
+        """End a claim that is over, as `claimed` gave it; nothing happens if somebody has taken it since."""
         if letter.value.claim is not None:
             claim = letter.value.claim
             Claims(self._around, letter.document.scope, claim.redrive_id, "", self._ttl).forfeit(letter.value)
