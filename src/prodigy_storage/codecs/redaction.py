@@ -126,22 +126,28 @@ def _forms(secret: str) -> set[str]:
 
 
 def _spellings(text: str) -> str:
-    return "".join(map(_spelling, text))
+    """A pattern for all that says a text, at any depth of JSON in JSON; linear also where backslashes are many.
+
+    A match begins where a run of backslashes does, and what follows one in the secret needs no backslash of its own.
+    """
+    pieces = re.findall(r"\\+|[^\\]", text)
+    leads = [r"(?<!\\)\\+", *("" if piece[0] == "\\" else r"\\+" for piece in pieces)]
+    return "".join(map(_spelling, pieces, leads))
 
 
-def _spelling(character: str) -> str:
-    """A pattern for all that says a character, at any depth of JSON in JSON."""
-    data = character.encode("utf-16-be")
-    units = (data[place : place + 2].hex() for place in range(0, len(data), 2))
-    escape = "".join(rf"\\+u(?i:{unit})" for unit in units)
-    plain = re.escape(character)
-    if character == "\\":
-        plain = r"\\+"
-    elif character in _SHORT:
-        plain = rf"{plain}|\\+{_SHORT[character]}"
-    elif character in _SPECIAL:
-        plain = rf"\\*{plain}"
-    return f"(?:{plain}|{escape})"
+def _spelling(piece: str, lead: str) -> str:
+    """A pattern for a character, or for a run of backslashes; `lead` is that of the backslashes before an escape."""
+    if piece[0] == "\\":
+        start = r"(?<!\\)" if lead.startswith("(") else ""
+        return rf"{start}(?=\\{{{len(piece)}}}|\\+u(?i:005c))(?:\\++(?:u(?i:005c))?)+"
+    data = piece.encode("utf-16-be")
+    units = [data[place : place + 2].hex() for place in range(0, len(data), 2)]
+    spellings = [re.escape(piece), lead + r"\\+".join(f"u(?i:{unit})" for unit in units)]
+    if piece in _SHORT:
+        spellings.append(lead + _SHORT[piece])
+    elif piece in _SPECIAL:
+        spellings.insert(0, lead + re.escape(piece))
+    return f"(?:{'|'.join(spellings)})"
 
 
 def _literal(name: str) -> bytes:

@@ -142,6 +142,14 @@ class TestText:
         redactor = Redactor(Redaction(secrets=["geheim-12-wort"]))
         assert redactor.masked(b'{"s": "login geheim-<n>-wort failed"}') == b'{"s": "login *** failed"}'
 
+    @pytest.mark.parametrize("secret", ["geheim", '"geheim', "\\\\ge\\heim", 'x\\"heim', "\u0061geheim\\"])
+    def test_long_runs_of_backslashes_are_no_burden(self, secret):
+        """A text of many backslashes, which any program may print, is searched in one go."""
+        redactor = Redactor(Redaction(secrets=[secret]))
+        lines = "x" + "\\" * 400_000 + "u0061"
+        found = json.loads(redactor.masked(json.dumps([lines, f"<{secret}>"]).encode()))
+        assert found == [lines, "<***>"]
+
     def test_half_of_a_surrogate_pair_beside_a_secret_survives(self):
         """What other programs write stays readable."""
         assert masked(f'["\\ud800 {PLAIN}"]') == '["\\ud800 ***"]'
