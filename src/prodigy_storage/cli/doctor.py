@@ -76,7 +76,7 @@ def _found(store: Store, repo: str | None, looked: Counter[str]) -> list[Finding
     with counting("looked") as counted:
 
         def tell(what: str, count: int) -> None:
-            looked[what.replace("_", " ")] += count
+            looked[what] += count
             counted(what)
 
         found = list(store.doctor.examine(repo, looked=tell))
@@ -172,4 +172,6 @@ def _verdict(treated: Sequence[_Treated]) -> str:
 
 
 def _counted(count: int, what: str) -> str:
-    return f"{count:,} {what}{'s'[: count != 1]}"
+    """`1 session`, `2 documents in quarantine`."""
+    noun, preposition, rest = what.partition(next((one for one in (" in ", " of ") if one in what), "\n"))
+    return f"{count:,} {noun}{'s'[: count != 1]}{preposition}{rest}"

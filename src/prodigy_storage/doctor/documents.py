@@ -53,6 +53,7 @@ _DECODE: Mapping[Kind, Callable[[Document], object]] = {
 }
 _PRODIGYS = frozenset({PRODIGY_CHECKPOINT, PRODIGY_JOB_METADATA, PRODIGY_JOB_STATE, REDUCE_CHECKPOINT})
 """What Prodigy alone writes stays where it is."""
+_CALLED = {ORPHANED_WORKTREES: "list of orphaned worktrees", PRODIGY_JOB_METADATA: "prodigy job metadata file"}
 _SETUP = "It is what the job starts from, and stays where it is. Restore it from a backup: prodigy-storage restore"
 _STAYS = "It is Prodigy's own, and stays where it is."
 _BY_HAND = "Look at the file; what is no document of the store can be moved elsewhere."
@@ -91,7 +92,7 @@ class Documents:
                 except Corrupt as error:
                     damage = Damage(document.place, error.offset, error.reason, document.id)
                     yield self._finding(kind, damage, document)
-            self.looked(kind.name, len(page.documents) + len(page.damage))
+            self.looked(_CALLED.get(kind, kind.name.replace("_", " ")), len(page.documents) + len(page.damage))
 
     def _query(self, kind: Kind) -> Query:
         if self.repo is None:

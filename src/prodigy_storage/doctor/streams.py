@@ -7,12 +7,17 @@ from collections.abc import Iterator
 import attrs
 
 from prodigy_storage.codecs.kinds import DATA_STREAMS
+from prodigy_storage.codecs.logs import LOGS
+from prodigy_storage.codecs.progress import PROGRESS
+from prodigy_storage.codecs.redrives import OUTCOMES
+from prodigy_storage.codecs.streams import EVENTS
 from prodigy_storage.doctor.findings import Finding, Looked, corrupt
 from prodigy_storage.errors import Corrupt, Rewound
 from prodigy_storage.ports.names import Scope
 from prodigy_storage.ports.storage import Cursor, Storage, Stream
 from prodigy_storage.services.events.reading import Origin
 
+_CALLED = {EVENTS: "event", LOGS: "log line", OUTCOMES: "redrive outcome", PROGRESS: "progress record"}
 _ADVICE = "What is whole before and behind it is read; a backup may have the rest."
 
 
@@ -50,7 +55,7 @@ class Streams:
                 return
             if chunk.parts:
                 yield from _undecodable(Origin(scope, 0, chunk.parts), stream, chunk.data)
-            self.looked(f"{stream.name} record", chunk.data.count(b"\n"))
+            self.looked(_CALLED.get(stream, stream.name), chunk.data.count(b"\n"))
             cursor = chunk.cursor
 
 

@@ -92,6 +92,10 @@ def test_a_repair_that_repairs_all(ask, harmed, store):
     assert store.mappings.find(harmed.job_id)["shop"].session_id == harmed.session_id
     again = ask("doctor", "--json").json["data"]["findings"]
     assert [one["code"] for one in again] == ["quarantined"]
+    assert "1 document in quarantine," in ask("doctor").err
+    put(store, SESSION, (), "session-8", b"[")
+    ask("doctor", "--repair", "--yes")
+    assert "2 documents in quarantine," in ask("doctor").err
 
 
 @pytest.mark.usefixtures("harmed")

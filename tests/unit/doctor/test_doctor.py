@@ -36,8 +36,8 @@ def test_a_store_that_is_well_has_no_findings(store):
     seen = {}
     findings = store.doctor.examine(looked=lambda what, count: seen.update({what: seen.get(what, 0) + count}))
     assert list(findings) == []
-    assert (seen["session"], seen["dead_letter"], seen["mapping"], seen["job"]) == (1, 1, 2, 1)
-    assert seen["events record"] > 0
+    assert (seen["session"], seen["dead letter"], seen["mapping"], seen["job"]) == (1, 1, 2, 1)
+    assert seen["event"] > 0
 
 
 @pytest.mark.parametrize("kind", [SESSION, DEAD_LETTER, CHECKPOINT, WORKTREE])
@@ -374,3 +374,18 @@ def test_a_file_that_is_no_document_is_only_named(world, root):
     findings = found(world.process("looker")).get("corrupt", [])
     assert all(not one.repair for one in findings)
     assert path.is_dir()
+
+
+@pytest.mark.parametrize("world", ["files"], indirect=True)
+def test_what_stands_in_the_way_is_named_and_the_rest_is_looked_at(world, root):
+    """A directory in the place of a setup hides the other documents, and not the worktrees."""
+    first = world.process("first")
+    run = finish(first)
+    path = root / "state" / "shop" / "mapreduce" / "jobs" / run.job_id / f"{SETUP_ID}.json"
+    path.unlink()
+    path.mkdir()
+    first.worktrees.register_orphan("shop", "job", path="/elsewhere", error="busy")
+    codes = found(world.process("looker"))
+    assert str(path) in {one.place for one in codes["corrupt"]}
+    assert any("move the file elsewhere" in one.advice for one in codes["corrupt"])
+    assert "orphaned-worktree" in codes
