@@ -9,6 +9,7 @@ from prodigy_storage.codecs.checkpoints import SETUP_ID
 from prodigy_storage.codecs.kinds import (
     CHECKPOINT,
     DEAD_LETTER,
+    JOB_STATE,
     MAPPING,
     QUARANTINE,
     RESUME_LOCK,
@@ -18,6 +19,7 @@ from prodigy_storage.codecs.kinds import (
 from prodigy_storage.codecs.leases import encode_resume_lock
 from prodigy_storage.doctor import Severity
 from prodigy_storage.errors import Conflict, InvalidValue, Locked
+from prodigy_storage.model.prodigy.worktrees import WorktreeStatus
 from prodigy_storage.ports.presence import Token
 from prodigy_storage.ports.storage import Batch, Delete, Query
 from prodigy_storage.runs.cleaning import Cleanable
@@ -138,6 +140,18 @@ def test_a_mapping_with_one_side_gets_the_other(world, store, which):
     assert found(store) == {}
 
 
+def test_a_mapping_that_was_completed_meanwhile_is_no_finding(world, store):
+    """What is said is looked at again right before."""
+    runs = [finish(store) for _ in range(2)]
+    for run in runs:
+        world.storage.commit(Batch(("shop",), (Delete(MAPPING, run.job_id),)))
+    findings = store.doctor.examine()
+    assert next(findings).code == "one-sided"
+    for run in runs:
+        store.mappings.find(run.job_id)
+    assert list(findings) == []
+
+
 def test_a_damaged_side_of_a_mapping_is_made_anew(world, store):
     """From its other side; its bytes are kept."""
     run = finish(store)
@@ -223,6 +237,32 @@ def test_a_removal_that_was_interrupted_is_finished(world, store):
     assert store.dlq.list("shop").values
 
 
+def test_a_removal_is_not_finished_when_the_job_is_there_again(world, store):
+    """Somebody has restored it since it was found."""
+    run = finish(store)
+    scope, (setup, *_) = ("shop", run.job_id), world.storage.documents(Query(CHECKPOINT)).documents
+    session = world.storage.fetch((), SESSION, [run.session_id])[run.session_id]
+    store.runs.remove(Cleanable(session=store.sessions.get(run.session_id), job_id=run.job_id))
+    world.put(SESSION, (), run.session_id, session.body)
+    (finding,) = found(store)["no-job"]
+    world.put(CHECKPOINT, scope, setup.id, setup.body)
+    with pytest.raises(Conflict, match="has state again"):
+        store.doctor.repair(finding)
+    assert store.sessions.find(run.session_id) is not None
+
+
+def test_a_session_that_could_go_on_is_never_removed(world, store):
+    """Its job may come back from a backup."""
+    with store.runs.start("shop", items=[1, 2]) as run:
+        run.complete(run.claim())
+    ids = [one.id for one in world.storage.documents(Query(CHECKPOINT)).documents]
+    ids_of_states = [one.id for one in world.storage.documents(Query(JOB_STATE)).documents]
+    deletes = [*(Delete(CHECKPOINT, id) for id in ids), *(Delete(JOB_STATE, id) for id in ids_of_states)]
+    world.storage.commit(Batch(("shop", run.job_id), deletes))
+    (finding,) = found(store)["no-job"]
+    assert (finding.repair, "sessions cancel" in finding.advice) == ("", True)
+
+
 def test_a_session_whose_job_lost_its_setup_is_only_named(world, store):
     """Its setup is gone, and not because somebody removed the job."""
     run = finish(store)
@@ -288,6 +328,16 @@ def test_worktrees_and_records_that_do_not_match_are_named(world, store):
         "orphaned-worktree": ["elsewhere"],
     }
     assert all(one.advice and not one.repair for many in codes.values() for one in many)
+
+
+def test_worktrees_that_explain_themselves_are_no_findings(world, store):
+    """One that was cleaned up has no folder, and one whose record is damaged is not without a record."""
+    for name in ("cleaned", "damaged"):
+        store.worktrees.create("shop", name, project="/project")
+    store.worktrees.mark("shop", "cleaned", WorktreeStatus.CLEANED_UP)
+    world.folders.there.remove(("shop", "cleaned"))
+    world.put(WORKTREE, ("shop",), "damaged", b"{")
+    assert set(found(store)) == {"corrupt"}
 
 
 def test_one_project_alone_can_be_looked_at(world, store):
