@@ -156,3 +156,14 @@ def test_without_git_the_error_says_so(checkouts, project, monkeypatch):
     monkeypatch.setenv("PATH", "")
     with pytest.raises(CheckoutFailed, match="git is not installed"):
         checkouts.create("shop", "session-1", project=str(project), branch="b")
+
+
+@pytest.mark.usefixtures("made")
+def test_every_folder_is_named_whatever_is_in_it(checkouts, tmp_path):
+    """By its project and its own name, sorted; not what a dot hides, nor a file."""
+    folder = tmp_path / "root/worktrees"
+    for name in ("shop/a", "shop/.metadata", "api/b", ".hidden/c"):
+        (folder / name).mkdir(parents=True)
+    (folder / "shop/note.txt").write_text("no folder")
+    assert checkouts.names() == [("api", "b"), ("shop", "a"), ("shop", "session-1")]
+    assert GitCheckouts(tmp_path / "nowhere").names() == []

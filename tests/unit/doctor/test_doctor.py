@@ -439,3 +439,15 @@ def test_what_stands_in_the_way_is_named_and_the_rest_is_looked_at(world, root):
     assert str(path) in {one.place for one in codes["corrupt"]}
     assert any("move the file elsewhere" in one.advice for one in codes["corrupt"])
     assert "orphaned-worktree" in codes
+
+
+@pytest.mark.parametrize("world", ["files"], indirect=True)
+def test_validating_checkpoints_moves_a_cut_file_too(world, root):
+    """`checkpoints.validate` and the doctor find the same, and put it in the same place."""
+    finish(world.process("first"))
+    path = damaged(world, root, "state/shop/mapreduce/jobs/*/map-checkpoint-*.json", cut)
+    body, store = path.read_bytes(), world.process("looker")
+    assert [one.place for one in found(store)["corrupt"]] == [str(path)]
+    assert [one.quarantined for one in store.checkpoints.validate(repair=True) if not one.sound] == [True]
+    assert (path.exists(), set(found(store))) == (False, {"quarantined"})
+    assert body in {one.read_bytes() for one in root.glob(".store/kinds/quarantine/**/*.json")}
