@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import attrs
@@ -10,6 +10,7 @@ import msgspec
 
 from prodigy_storage.codecs import kinds
 from prodigy_storage.codecs.dialects import said
+from prodigy_storage.codecs.over import OverStorage
 from prodigy_storage.codecs.progress import PROGRESS
 from prodigy_storage.codecs.redaction import Redactor
 from prodigy_storage.codecs.trees import seal, unsealed, verify
@@ -18,19 +19,11 @@ from prodigy_storage.ports.names import Scope
 from prodigy_storage.ports.storage import (
     Append,
     Batch,
-    Capability,
-    Chunk,
-    Cursor,
-    Document,
     Index,
     Kind,
     Operation,
-    Page,
-    Position,
     Put,
-    Query,
     Receipt,
-    Storage,
     Stream,
 )
 
@@ -41,22 +34,13 @@ _DERIVED = frozenset({"signature"})
 
 
 @attrs.frozen
-class RedactingStorage:
+class RedactingStorage(OverStorage):
     """Another storage, and every body and every record is masked before it is committed there.
 
     It stands above dialects, caches, retries and the backend, so that none of them meets a secret.
     """
 
-    inner: Storage
     redactor: Redactor = attrs.field(repr=False)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.inner, name)
-
-    @property
-    def capabilities(self) -> frozenset[Capability]:
-        """What the backend declares."""
-        return self.inner.capabilities
 
     def commit(self, batch: Batch) -> Receipt:
         """Write a batch with its secrets masked.
@@ -68,26 +52,6 @@ class RedactingStorage:
         if all(one is other for one, other in zip(masked, batch.operations, strict=True)):
             return self.inner.commit(batch)
         return self.inner.commit(attrs.evolve(batch, operations=masked))
-
-    def fetch(self, scope: Scope, kind: Kind, ids: Iterable[str], *, fresh: bool = False) -> dict[str, Document]:
-        """See the port."""
-        return self.inner.fetch(scope, kind, ids, fresh=fresh)
-
-    def documents(self, query: Query, after: Position | None = None) -> Page:
-        """See the port."""
-        return self.inner.documents(query, after)
-
-    def records(self, scope: Scope, stream: Stream, after: Cursor | None = None, *, verify: bool = True) -> Chunk:
-        """See the port."""
-        return self.inner.records(scope, stream, after, verify=verify)
-
-    def scopes(self, of: Kind | Stream) -> Sequence[Scope]:
-        """See the port."""
-        return self.inner.scopes(of)
-
-    def close(self) -> None:
-        """See the port."""
-        self.inner.close()
 
     def said(self, kind: Kind, id: str, body: bytes) -> bytes:
         """A body that comes from elsewhere, as it is stored here.

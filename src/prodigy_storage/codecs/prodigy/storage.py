@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from typing import Any
 
 import attrs
 
 from prodigy_storage.codecs import kinds
 from prodigy_storage.codecs.json_text import write
+from prodigy_storage.codecs.over import OverStorage
 from prodigy_storage.codecs.prodigy.events import check_lines
 from prodigy_storage.codecs.prodigy.exact import exact, exact_tree, shallow, unwritables
 from prodigy_storage.codecs.streams import EVENTS
@@ -22,20 +22,11 @@ from prodigy_storage.ports.names import Scope
 from prodigy_storage.ports.storage import (
     Append,
     Batch,
-    Capability,
-    Chunk,
-    Cursor,
-    Document,
     Expect,
     Kind,
     Operation,
-    Page,
-    Position,
     Put,
-    Query,
     Receipt,
-    Storage,
-    Stream,
 )
 
 _TYPES: dict[str, type[Any]] = {
@@ -48,23 +39,13 @@ _TYPES: dict[str, type[Any]] = {
 
 
 @attrs.frozen
-class ProdigyStorage:
+class ProdigyStorage(OverStorage):
     """Another storage, written so that Prodigy 0.4 reads it.
 
     Documents lose their checksum on the way: Prodigy rewrites them, and nobody who edits one would renew it. New
     ones get Prodigy's spelling; of changed ones, what was not changed keeps its text. Bodies that the library did
     not make (copies of Prodigy's own files) pass as they are.
     """
-
-    inner: Storage
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.inner, name)
-
-    @property
-    def capabilities(self) -> frozenset[Capability]:
-        """What the backend declares."""
-        return self.inner.capabilities
 
     def commit(self, batch: Batch) -> Receipt:
         """Write a batch in the dialect.
@@ -74,26 +55,6 @@ class ProdigyStorage:
         """
         operations = [self._spoken(batch.scope, operation) for operation in batch.operations]
         return self.inner.commit(attrs.evolve(batch, operations=operations))
-
-    def fetch(self, scope: Scope, kind: Kind, ids: Iterable[str], *, fresh: bool = False) -> dict[str, Document]:
-        """See the port."""
-        return self.inner.fetch(scope, kind, ids, fresh=fresh)
-
-    def documents(self, query: Query, after: Position | None = None) -> Page:
-        """See the port."""
-        return self.inner.documents(query, after)
-
-    def records(self, scope: Scope, stream: Stream, after: Cursor | None = None, *, verify: bool = True) -> Chunk:
-        """See the port."""
-        return self.inner.records(scope, stream, after, verify=verify)
-
-    def scopes(self, of: Kind | Stream) -> Sequence[Scope]:
-        """See the port."""
-        return self.inner.scopes(of)
-
-    def close(self) -> None:
-        """See the port."""
-        self.inner.close()
 
     def said(self, kind: Kind, id: str, body: bytes) -> bytes:
         """A body of the library as a new one is written; of any other writer, as it is.
