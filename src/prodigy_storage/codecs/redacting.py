@@ -24,6 +24,7 @@ from prodigy_storage.ports.storage import (
     Operation,
     Put,
     Receipt,
+    Storage,
     Stream,
 )
 
@@ -33,14 +34,15 @@ _DERIVED = frozenset({"signature"})
 """Tags that are made of texts; what is masked is found by its masked text."""
 
 
-@attrs.frozen
 class RedactingStorage(OverStorage):
     """Another storage, and every body and every record is masked before it is committed there.
 
     It stands above dialects, caches, retries and the backend, so that none of them meets a secret.
     """
 
-    redactor: Redactor = attrs.field(repr=False)
+    def __init__(self, storage: Storage, redactor: Redactor) -> None:
+        super().__init__(storage)
+        self._redactor = redactor
 
     def commit(self, batch: Batch) -> Receipt:
         """Write a batch with its secrets masked.
@@ -67,7 +69,7 @@ class RedactingStorage(OverStorage):
         Raises:
             InvalidValue: as `commit`.
         """
-        if not self.redactor.suspects(data):
+        if not self._redactor.suspects(data):
             return data
         return b"\n".join(self._line(stream, line) for line in data.split(b"\n"))
 
@@ -83,13 +85,13 @@ class RedactingStorage(OverStorage):
         return operation
 
     def _check_names(self, what: str, names: Iterable[str]) -> None:
-        if any(map(self.redactor.holds, names)):
+        if any(map(self._redactor.holds, names)):
             raise InvalidValue(f"{what}: a secret is in its id, or in the name of its project or job", hint=_HINT)
 
     def _line(self, stream: Stream, line: bytes) -> bytes:
-        if not self.redactor.suspects(line):
+        if not self._redactor.suspects(line):
             return line
-        masked = self.redactor.masked(line)
+        masked = self._redactor.masked(line)
         before = _place(stream, line)
         if before is not None and before != _place(stream, masked):
             raise InvalidValue(f"{stream.name}: masking would change the time of a record, or its item", hint=_HINT)
@@ -97,10 +99,10 @@ class RedactingStorage(OverStorage):
 
     def _body(self, kind: Kind, body: bytes) -> bytes:
         names = kind.name not in _NAMELESS
-        if not self.redactor.suspects(body, names=names):
+        if not self._redactor.suspects(body, names=names):
             return body
         bare, ours = _bare(body)
-        masked = self.redactor.masked(bare, names=names)
+        masked = self._redactor.masked(bare, names=names)
         if masked == bare:
             return body
         masked = seal(masked, pretty=b"\n" in masked.rstrip()) if ours else masked

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from prodigy_storage.ports.forwarding import Forwarding
 from prodigy_storage.ports.presence import Token
 from prodigy_storage.ports.storage import Capability, Storage
-from prodigy_storage.wrappers.forwarding import Forwarding
 
 
 class Posing(Forwarding):

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from typing import TypeAlias
 
+from prodigy_storage.ports.forwarding import Forwarding
 from prodigy_storage.ports.names import Scope, check_name, check_scope
 from prodigy_storage.ports.storage import Append, Batch, Delete, Document, Kind, Operation, Put, Receipt, Storage, Trim
-from prodigy_storage.wrappers.forwarding import Forwarding
 
 Key: TypeAlias = tuple[Scope, str, str]
 """Scope, name of the kind, id."""

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from prodigy_storage.errors import StorageError
+from prodigy_storage.ports.forwarding import Forwarding
 from prodigy_storage.ports.names import Scope
 from prodigy_storage.ports.storage import (
     Append,
@@ -24,7 +25,6 @@ from prodigy_storage.ports.storage import (
     Stream,
     Trim,
 )
-from prodigy_storage.wrappers.forwarding import Forwarding
 
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 import attrs
 
 from prodigy_storage.errors import ConfigError, Timeout, Unavailable
+from prodigy_storage.ports.forwarding import Forwarding
 from prodigy_storage.ports.names import Scope
 from prodigy_storage.ports.storage import (
     Batch,
@@ -24,7 +25,6 @@ from prodigy_storage.ports.storage import (
     Storage,
     Stream,
 )
-from prodigy_storage.wrappers.forwarding import Forwarding
 
 if TYPE_CHECKING:
     from tenacity import RetryCallState

@@ -16,8 +16,8 @@ from prodigy_storage.adapters.files import FileStorage, probing
 from prodigy_storage.adapters.memory import MemoryStorage
 from prodigy_storage.cli.program import program
 from prodigy_storage.errors import Unsupported
+from prodigy_storage.ports.forwarding import Forwarding
 from prodigy_storage.store import Store
-from prodigy_storage.wrappers.forwarding import Forwarding
 
 from .conftest import PROGRAM, Answer, call, environment
 

@@ -11,10 +11,10 @@ from prodigy_storage.adapters.files import FileStorage
 from prodigy_storage.errors import Fenced, InvalidFilter, InvalidTransition, InvalidValue, NotFound, StorageFull
 from prodigy_storage.model.jobs import Backoff
 from prodigy_storage.model.redrives import Canary, RedriveSettings, RedriveStatus, TrialOutcome
+from prodigy_storage.ports.forwarding import Forwarding
 from prodigy_storage.redrive import WorkFailed
 from prodigy_storage.store import Store
 from prodigy_storage.testing.fakes import fake_runtime
-from prodigy_storage.wrappers.forwarding import Forwarding
 
 from .conftest import ONCE, QUICK, letter
 

@@ -7,11 +7,11 @@ import pytest
 from prodigy_storage.adapters.files import FileStorage
 from prodigy_storage.adapters.memory import MemoryStorage
 from prodigy_storage.errors import InvalidName, Unsupported
+from prodigy_storage.ports.forwarding import Forwarding
 from prodigy_storage.ports.measuring import Form
 from prodigy_storage.ports.storage import Capability
 from prodigy_storage.store import Store
 from prodigy_storage.testing.fakes import fake_runtime
-from prodigy_storage.wrappers.forwarding import Forwarding
 
 RUNTIME = fake_runtime()
 

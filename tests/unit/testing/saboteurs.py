@@ -11,6 +11,7 @@ import attrs
 
 from prodigy_storage.adapters.memory import MemoryStorage
 from prodigy_storage.errors import Closed, Conflict, Rewound
+from prodigy_storage.ports.forwarding import Forwarding
 from prodigy_storage.ports.measuring import Form
 from prodigy_storage.ports.storage import (
     Append,
@@ -30,7 +31,6 @@ from prodigy_storage.ports.storage import (
     Trim,
     Version,
 )
-from prodigy_storage.wrappers.forwarding import Forwarding
 
 
 class Honest(Forwarding):

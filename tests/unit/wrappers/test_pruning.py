@@ -5,8 +5,8 @@ import pytest
 from prodigy_storage.adapters.memory import MemoryStorage
 from prodigy_storage.codecs.streams import EVENTS
 from prodigy_storage.errors import Unsupported
+from prodigy_storage.ports.forwarding import Forwarding
 from prodigy_storage.ports.storage import Append, Batch, Capability
-from prodigy_storage.wrappers.forwarding import Forwarding
 
 
 class Plain(MemoryStorage):

@@ -38,7 +38,6 @@ _TYPES: dict[str, type[Any]] = {
 """The kinds of document that Prodigy has too, and that have another form in the other dialect."""
 
 
-@attrs.frozen
 class ProdigyStorage(OverStorage):
     """Another storage, written so that Prodigy 0.4 reads it.
 

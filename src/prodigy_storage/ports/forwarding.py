@@ -1,4 +1,4 @@
-"""The base of all wrappers: hands every call on unchanged."""
+"""The base of every storage that stands over another one: hands every call on unchanged."""
 
 from __future__ import annotations
 
