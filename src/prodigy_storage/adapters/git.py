@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 from collections.abc import Mapping, Sequence
 
 from prodigy_storage.errors import CheckoutFailed, InvalidName, WorkAtRisk
@@ -98,6 +97,8 @@ def _branch(path: str) -> str | None:
 
 
 def _git(folder: str, *words: str) -> str:
+    import subprocess  # noqa: PLC0415  # slow to load, and a store is opened far more often than a worktree
+
     command = ["git", "-C", folder, *words]
     try:
         done = subprocess.run(  # noqa: S603  # git alone, and no shell
