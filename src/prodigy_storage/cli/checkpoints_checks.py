@@ -16,6 +16,7 @@ from prodigy_storage.cli.output import say
 from prodigy_storage.cli.settings import Settings
 from prodigy_storage.cli.tables import Column, clean, table
 from prodigy_storage.cli.verbs import common, example, pass_settings
+from prodigy_storage.codecs.quantities import counted
 from prodigy_storage.errors import NotFound
 from prodigy_storage.model.checkpoints import CheckpointDiff
 from prodigy_storage.model.sessions import Phase
@@ -93,7 +94,7 @@ def _say(verdicts: Sequence[Verdict], foreign: Sequence[ForeignVerdict]) -> None
             return
     jobs = len({(one.repo, one.job_id) for one in verdicts})
     sound = sum(one.sound for one in verdicts)
-    say(f"{sound:,} of {len(verdicts):,} checkpoints of {jobs:,} job{'s'[: jobs != 1]} are sound.")
+    say(f"{sound:,} of {len(verdicts):,} checkpoints of {counted(jobs, 'job')} are sound.")
 
 
 @click.command(

@@ -15,7 +15,7 @@ from prodigy_storage.cli.progress import tracked
 from prodigy_storage.cli.settings import Settings
 from prodigy_storage.cli.values import value
 from prodigy_storage.cli.verbs import common, example, pass_settings
-from prodigy_storage.codecs.quantities import DURATIONS, duration, duration_text
+from prodigy_storage.codecs.quantities import DURATIONS, counted, duration, duration_text
 from prodigy_storage.errors import StorageError
 from prodigy_storage.retention import Candidate, Category
 
@@ -51,7 +51,7 @@ def clean(
         found = list(store.retention.candidates(categories, older_than=older_than, repo=repo))
         removed: list[Candidate] = []
         stays: list[Diagnostic] = []
-        what = f"Remove {len(found):,} thing{'s'[: len(found) != 1]} older than {duration_text(older_than)}"
+        what = f"Remove {counted(len(found), 'thing')} older than {duration_text(older_than)}"
         if not found:
             say(f"Nothing is older than {duration_text(older_than)}.")
         elif agreed(what, yes=yes, dry_run=dry_run, lines=map(_line, found)):

@@ -17,6 +17,7 @@ from prodigy_storage.cli.progress import bars
 from prodigy_storage.cli.settings import Settings
 from prodigy_storage.cli.tables import Cell, Column, table
 from prodigy_storage.cli.times import span
+from prodigy_storage.codecs.quantities import counted
 from prodigy_storage.codecs.values import moment
 from prodigy_storage.demo import Result
 from prodigy_storage.demo.sources import Counts, default_input
@@ -74,7 +75,7 @@ def _short(path: str) -> str:
 
 
 def _files(count: int) -> str:
-    return f"{count:,} Python file{'s'[: count != 1]}"
+    return counted(count, "Python file")
 
 
 class Report(Protocol):
@@ -124,7 +125,7 @@ def closing(settings: Settings, out: Console, store: Store, run: Run, result: Re
     checkpoints = len(store.checkpoints.list(run.setup.repo, run.job_id).checkpoints)
     dead = len(result.dead_letters)
     out.print(
-        f"Done: {result.completed:,} parsed, {dead:,} dead letter{'s'[: dead != 1]}, {events:,} events, "
+        f"Done: {result.completed:,} parsed, {counted(dead, 'dead letter')}, {events:,} events, "
         f"{checkpoints} checkpoint{'s'[: checkpoints != 1]}.",
         soft_wrap=True,
     )

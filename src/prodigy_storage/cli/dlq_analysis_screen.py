@@ -9,6 +9,7 @@ from rich.text import Text
 
 from prodigy_storage.cli.tables import Column, clean, cut, table
 from prodigy_storage.cli.times import local, span
+from prodigy_storage.codecs.quantities import counted
 from prodigy_storage.model.dead_letters_analysis import Analysis, Pattern, Verdict
 
 _HOURS = 24
@@ -21,7 +22,7 @@ def shown(analysis: Analysis, width: int, now: datetime) -> Iterator[Text]:
     if not analysis.total:
         return
     letters, patterns = analysis.total, len(analysis.patterns)
-    yield Text(f"{letters:,} dead letter{'s'[: letters != 1]}, {patterns:,} pattern{'s'[: patterns != 1]}")
+    yield Text(f"{counted(letters, 'dead letter')}, {counted(patterns, 'pattern')}")
     room = max(len(f"{pattern.count:,}") for pattern in analysis.patterns)
     for pattern in analysis.patterns:
         yield from _pattern(pattern, room, width, now)

@@ -14,6 +14,7 @@ from prodigy_storage.cli.output import say
 from prodigy_storage.cli.tables import Cell, Column, clean, table
 from prodigy_storage.cli.times import exact, span
 from prodigy_storage.codecs.documents import REDRIVES
+from prodigy_storage.codecs.quantities import counted
 from prodigy_storage.codecs.trees import parse
 from prodigy_storage.codecs.values import moment, time_text
 from prodigy_storage.model.redrives import ItemOutcome, Redrive, RedriveStatus, TrialOutcome
@@ -71,7 +72,7 @@ def announce(chosen: Selection) -> None:
 
 
 def _many(count: int) -> str:
-    return f"{count:,} dead letter{'s'[: count != 1]}"
+    return counted(count, "dead letter")
 
 
 def _passed_over(chosen: Selection) -> str:

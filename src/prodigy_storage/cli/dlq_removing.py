@@ -15,6 +15,7 @@ from prodigy_storage.cli.output import say
 from prodigy_storage.cli.settings import Settings
 from prodigy_storage.cli.verbs import common, example, pass_settings
 from prodigy_storage.codecs.documents import Loaded
+from prodigy_storage.codecs.quantities import counted
 from prodigy_storage.model.dead_letters import DeadLetter
 from prodigy_storage.services.dead_letters import Removed
 
@@ -70,7 +71,7 @@ def _remove(
     yes: bool,
     dry_run: bool,
 ) -> None:
-    many = f"{len(found):,} dead letter{'s'[: len(found) != 1]}"
+    many = counted(len(found), "dead letter")
     lines = [" ".join(named(one).values()) for one in found]
     done = Removed(removed=[], kept=[])
     if not found:

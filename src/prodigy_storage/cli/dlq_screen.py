@@ -10,6 +10,7 @@ from rich.text import Text
 
 from prodigy_storage.cli.tables import Cell, Column, clean, table
 from prodigy_storage.cli.times import exact, local, milliseconds, span
+from prodigy_storage.codecs.quantities import counted
 from prodigy_storage.model.dead_letters import DeadLetter, Failure
 from prodigy_storage.model.dead_letters_analysis import DeadLetterStats
 
@@ -46,7 +47,7 @@ def whole(letter: DeadLetter, scope: Sequence[str], now: datetime) -> Iterator[T
         "repo": scope[0] if scope else "",
         "job": scope[1] if len(scope) > 1 else "",
         "data": json.dumps(letter.item_data, ensure_ascii=False),
-        "failed": f"{letter.failure_count:,} time{'s'[: letter.failure_count != 1]}",
+        "failed": counted(letter.failure_count, "time"),
         "first": exact(letter.first_attempt, now),
         "last": exact(letter.last_attempt, now),
         "pattern": letter.error_signature,
@@ -90,7 +91,7 @@ def statistics(numbers: DeadLetterStats, width: int, now: datetime) -> Iterator[
     if not numbers.total or numbers.oldest is None or numbers.newest is None:
         return
     yield Text(
-        f"{numbers.total:,} dead letter{'s'[: numbers.total != 1]} from {numbers.failures:,} failures: "
+        f"{counted(numbers.total, 'dead letter')} from {numbers.failures:,} failures: "
         f"{numbers.eligible:,} may be retried, {numbers.manual_review:,} wait for a review"
     )
     yield Text(f"first failure {exact(numbers.oldest, now)}")

@@ -18,6 +18,7 @@ from prodigy_storage.cli.progress import counting, tracked
 from prodigy_storage.cli.settings import NAME, Settings
 from prodigy_storage.cli.tables import clean
 from prodigy_storage.cli.verbs import common, example, pass_settings
+from prodigy_storage.codecs.quantities import counted
 from prodigy_storage.doctor import Finding, Severity
 from prodigy_storage.errors import StorageError
 from prodigy_storage.store import Store
@@ -174,4 +175,4 @@ def _verdict(treated: Sequence[_Treated]) -> str:
 def _counted(count: int, what: str) -> str:
     """`1 session`, `2 documents in quarantine`."""
     noun, preposition, rest = what.partition(next((one for one in (" in ", " of ") if one in what), "\n"))
-    return f"{count:,} {noun}{'s'[: count != 1]}{preposition}{rest}"
+    return f"{counted(count, noun)}{preposition}{rest}"

@@ -15,6 +15,7 @@ from prodigy_storage.cli.events_options import filtered, nothing, reading
 from prodigy_storage.cli.output import say
 from prodigy_storage.cli.settings import Settings
 from prodigy_storage.cli.verbs import Verbs, common, example, pass_settings
+from prodigy_storage.codecs.quantities import counted
 from prodigy_storage.codecs.values import time_text
 from prodigy_storage.model.event_stats import CountBy, EventStats
 from prodigy_storage.model.events import EventRecord
@@ -102,11 +103,7 @@ def _show(out: Console, records: Sequence[EventRecord], limit: int) -> None:
     for line in events_screen.lines(records, out.width, SystemClock().now()):
         out.print(line, soft_wrap=True)
     if records:
-        which = (
-            f"The newest {limit:,} (--limit {limit})"
-            if len(records) == limit
-            else f"{len(records):,} event{'s'[: len(records) != 1]}"
-        )
+        which = f"The newest {limit:,} (--limit {limit})" if len(records) == limit else counted(len(records), "event")
         say(f"{which}, times in {times.local(records[-1].timestamp):%Z}.")
 
 

@@ -24,7 +24,7 @@ from prodigy_storage.cli.progress import tracked
 from prodigy_storage.cli.settings import Settings
 from prodigy_storage.cli.tables import clean as cleaned
 from prodigy_storage.cli.verbs import common, example, pass_settings
-from prodigy_storage.codecs.quantities import DURATIONS, SIZES, duration, size
+from prodigy_storage.codecs.quantities import DURATIONS, SIZES, counted, duration, size
 from prodigy_storage.errors import InvalidValue, NotFound, StorageError
 from prodigy_storage.model.event_cleaning import CleanedEvents, EventLimits
 from prodigy_storage.model.event_filter import EventFilter
@@ -169,7 +169,7 @@ def _agreed(found: Sequence[CleanedEvents], folder: Path | None, *, yes: bool, d
     events, bytes_, jobs = sum(one.removed for one in found), sum(one.removed_bytes for one in found), len(found)
     if not events:
         return False
-    named = f"{events:,} events of {jobs:,} job{'s'[: jobs != 1]} ({humanize.naturalsize(bytes_)})"
+    named = f"{events:,} events of {counted(jobs, 'job')} ({humanize.naturalsize(bytes_)})"
     what = f"Move {named} to {cleaned(shown(str(folder)))}" if folder else f"Remove {named}"
     return agreed(what, yes=yes, dry_run=dry_run, lines=map(_line, found))
 

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from prodigy_storage.cli.tables import Cell, Column, clean, cut, table
 from prodigy_storage.cli.times import clock, local, milliseconds, span
+from prodigy_storage.codecs.quantities import counted
 from prodigy_storage.model.event_stats import EventStats
 from prodigy_storage.model.events import (
     AgentCompleted,
@@ -132,7 +133,7 @@ def _bar(cells: float, block: str) -> str:
 
 
 def _sum(found: EventStats) -> str:
-    parts = [f"{found.total:,} event{'s'[: found.total != 1]}", f"{found.jobs:,} job{'s'[: found.jobs != 1]}"]
+    parts = [counted(found.total, "event"), counted(found.jobs, "job")]
     if found.first and found.last:
         parts.append(clock((found.last - found.first).total_seconds()))
     return ", ".join([*parts, humanize.naturalsize(found.size)])

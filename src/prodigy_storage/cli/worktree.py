@@ -21,7 +21,7 @@ from prodigy_storage.cli.times import span
 from prodigy_storage.cli.values import value
 from prodigy_storage.cli.verbs import Verbs, common, example, pass_settings
 from prodigy_storage.codecs.documents import Loaded
-from prodigy_storage.codecs.quantities import duration
+from prodigy_storage.codecs.quantities import counted, duration
 from prodigy_storage.errors import NotFound
 from prodigy_storage.model.prodigy.worktrees import WorktreeState, WorktreeStatus
 from prodigy_storage.ports.checkouts import Checkout
@@ -179,7 +179,7 @@ def _carry_out(
     if not going:
         say("No worktree can go." if planned else "There is no such worktree.")
         return planned
-    what = f"Remove {len(going):,} worktree{'s'[: len(going) != 1]}"
+    what = f"Remove {counted(len(going), 'worktree')}"
     if agreed(what, yes=yes, dry_run=dry_run, lines=[f"{one.repo} {one.name}  {shown(one.path)}" for one in going]):
         return run()
     return planned

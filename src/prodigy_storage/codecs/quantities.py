@@ -1,4 +1,4 @@
-"""Lengths of time and sizes as people write them: strict, so that a slip of the pen never deletes anything."""
+"""Lengths of time, sizes and counts as people write them: read strictly, so that a slip of the pen never deletes anything."""
 
 from __future__ import annotations
 
@@ -88,3 +88,8 @@ def size(text: str) -> int:
             f"{text[:40]!r} could mean two sizes: write {text.strip()}B (1000) or {text.strip()}iB (1024)"
         )
     raise InvalidValue(f"{text[:40]!r} is no size; allowed: {SIZES}")
+
+
+def counted(count: int, what: str) -> str:
+    """A number of things, for people: `1 event`, `1,000 events`."""
+    return f"{count:,} {what}{'s'[: count != 1]}"

@@ -7,11 +7,13 @@ cleaning that breaks off is finished by the next one.
 from __future__ import annotations
 
 import enum
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 
 import attrs
 
+from prodigy_storage.codecs.quantities import counted
 from prodigy_storage.errors import InvalidValue, Locked
 from prodigy_storage.model.checkpoints import CheckpointRetention
 from prodigy_storage.model.event_cleaning import EventLimits
@@ -147,7 +149,7 @@ class Retention:
                 category=Category.EVENTS,
                 repo=one.repo,
                 name=one.job,
-                what=_counted(one.removed, "event"),
+                what=counted(one.removed, "event"),
                 remove=remove,
             )
 
@@ -166,37 +168,32 @@ class Retention:
                     category=Category.LOGS,
                     repo=session.repo,
                     name=session.name,
-                    what=_counted(lines, "line"),
+                    what=counted(lines, "line"),
                     remove=remove,
                 )
 
     def _dlq(self, age: timedelta, repo: str | None) -> Iterator[Candidate]:
         dlq = self._around.dlq
-        found: dict[tuple[str, str], int] = {}
-        for loaded in dlq.aged(repo, older_than=age):
-            project, job = loaded.document.scope
-            found[project, job] = found.get((project, job), 0) + 1
+        found = Counter(loaded.document.scope for loaded in dlq.aged(repo, older_than=age))
         for (project, job), count in found.items():
 
             def remove(project: str = project, job: str = job) -> str:
                 kept = dlq.purge(project, job, older_than=age).kept
                 return f"{len(kept):,} stay: they are being retried, or failed again" if kept else ""
 
-            what = _counted(count, "dead letter")
+            what = counted(count, "dead letter")
             yield Candidate(category=Category.DLQ, repo=project, name=job, what=what, remove=remove)
 
     def _state(self, age: timedelta, repo: str | None) -> Iterator[Candidate]:
         checkpoints, rule = self._around.checkpoints, CheckpointRetention(keep=_ALL_OF_THEM, max_age=age)
-        found: dict[tuple[str, str], int] = {}
-        for pruned in checkpoints.clean(repo, retention=rule, dry_run=True):
-            found[pruned.repo, pruned.job_id] = found.get((pruned.repo, pruned.job_id), 0) + 1
+        found = Counter((one.repo, one.job_id) for one in checkpoints.clean(repo, retention=rule, dry_run=True))
         for (project, job), count in found.items():
 
             def remove(project: str = project, job: str = job) -> str:
                 checkpoints.clean(project, job, retention=rule)
                 return ""
 
-            what = _counted(count, "checkpoint")
+            what = counted(count, "checkpoint")
             yield Candidate(category=Category.STATE, repo=project, name=job, what=what, remove=remove)
 
     def _sessions(self, age: timedelta, repo: str | None) -> Iterator[Candidate]:
@@ -218,8 +215,3 @@ class Retention:
                 what=f"{what}, with job {one.job_id}" if one.job_id else what,
                 remove=remove,
             )
-
-
-def _counted(count: int, what: str) -> str:
-    """`1 event`, `1,000 events`."""
-    return f"{count:,} {what}{'s'[: count != 1]}"
